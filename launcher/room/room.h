@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * room.h - enter an image without Slurm: this process becomes the one inside.
+ *
+ * Runs as:  the calling user, who becomes root of a user namespace of his own for the moment
+ *           it takes; or as root, without a user namespace.
+ * Uses:     libimage/base, launcher/view.      Used by: launcher/cli.
+ */
+#ifndef BERTH_ROOM_H
+#define BERTH_ROOM_H
+
+#include <limits.h>
+
+#include "launcher/view/site.h"
+#include "launcher/view/spec.h"
+
+/* When each phase ended, CLOCK_MONOTONIC nanoseconds; 0: there was no such phase. */
+enum room_phase {
+	PHASE_START,   /* the call */
+	PHASE_USERNS,  /* user namespace made and mapped */
+	PHASE_SERVER,  /* berth-imgfs forked */
+	PHASE_NS,      /* mount namespace made, propagation slave */
+	PHASE_OPEN,    /* image and bind sources open */
+	PHASE_ROOT,    /* image attached */
+	PHASE_BINDS,   /* every bind attached */
+	PHASE_PIVOT,   /* the image is / */
+	PHASES,
+};
+
+struct room_stamps {
+	unsigned long long ns[PHASES];
+};
+
+/*
+ * Build the room that 'spec' asks for and enter it. Afterwards this process has the image as
+ * its root, no capability, no way to get one (no_new_privs), stands in "/", and has the
+ * descriptors, umask, limits, signals and children it had before.
+ * On failure the process is in an undefined place and must exit.
+ * Fails: BERTH_ENOTFOUND, _EDENIED (image or bind source), _EIMAGE, _ECONFIG, _ESYS.
+ */
+int room_enter(const struct room_spec *spec, const struct site *site, struct room_stamps *stamps,
+	       struct berth_err *err);
+
+/* "userns 0.21 ms, server 0.40 ms, ..., total 3.10 ms" */
+void room_stamps_format(const struct room_stamps *stamps, char *out, size_t size);
+
+/*
+ * Go to the directory the task should start in: spec->pwd, which must exist; else spec->cwd,
+ * home, /, the first that can be entered. Call it inside the room, as the user.
+ */
+int room_chdir(const struct room_spec *spec, struct berth_err *err);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * plan.h - the ordered list of mounts that makes the view. A pure decision: no system calls.
+ *
+ * Order matters: a later target may lie inside an earlier one. The room carries the list out
+ * from first to last.
+ */
+#ifndef BERTH_PLAN_H
+#define BERTH_PLAN_H
+
+#include "launcher/view/site.h"
+#include "launcher/view/spec.h"
+
+enum plan_kind {
+	PLAN_BIND,   /* the host's 'source' on 'target', with its submounts */
+	PLAN_PASSWD, /* the image's 'target' (/etc/passwd) with the line 'source' added */
+	PLAN_GROUP,  /* the same for /etc/group */
+};
+
+enum plan_flag {
+	PLAN_READONLY = 1 << 0, /* recursively */
+	PLAN_DEV = 1 << 1,	/* device nodes work here: only ever /dev */
+	PLAN_OPTIONAL = 1 << 2, /* a missing or unreadable source is skipped */
+	PLAN_PROC = 1 << 3,	/* refuse unless the source is a proc file system */
+};
+
+struct plan_mount {
+	enum plan_kind kind;
+	unsigned int flags;
+	char *source;
+	char *target;
+};
+
+struct plan {
+	struct plan_mount *v;
+	size_t n;
+};
+
+/*
+ * The default view, in order: /proc /sys /dev, /tmp /var/tmp, home, /etc/hosts
+ * /etc/resolv.conf /etc/localtime, passwd and group, 'pmix_dir' (NULL or "": none), the
+ * site's binds, the user's binds, the working directory.
+ * The working directory is left out where Apptainer leaves it out (/, /etc, /bin, /mnt, /usr,
+ * /var, /opt, /sbin, /lib, /lib64, or below /sys, /proc, /dev) and where an earlier bind of
+ * the same path onto itself shows it already; so is a home that is "/" or shown already.
+ */
+int plan_make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,
+	      struct plan *ret, struct berth_err *err);
+void plan_done(struct plan *p);
+
+/*
+ * The lines of the user for passwd and group, e.g. "ann:x:2001:2001::/home/ann:/bin/sh".
+ * 'text' is the image's file (may be empty); the result, a new string, has the user's line
+ * first and drops other lines of that name or id. Lines with control characters are dropped.
+ */
+int plan_merge_ids(const char *text, size_t n, const char *line, struct strbuf *out);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * spec.h - what somebody asked for: one image and how it should look inside.
+ *
+ * Made by:  the command line, or the plugin in srun. Read by: the opener and the room, always
+ *           as the user. It travels as packed text through slurmstepd and berth-launcher, both
+ *           of which carry it without looking in.
+ * Uses:     libimage/base.
+ */
+#ifndef BERTH_SPEC_H
+#define BERTH_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "libimage/base/pin.h"
+#include "libimage/base/str.h"
+
+struct berth_err;
+
+struct bind {
+	char *source; /* absolute host path */
+	char *target; /* absolute path in the room */
+	bool readonly;
+};
+
+struct bind_list {
+	struct bind *v;
+	size_t n;
+};
+
+struct room_spec {
+	char *image;	      /* absolute host path */
+	struct image_pin pin; /* IMAGE_UNKNOWN: not pinned */
+	uid_t uid;
+	gid_t gid;
+	char *user; /* login name; NULL: the uid has none */
+	char *home; /* absolute; NULL: none known */
+	char *cwd;  /* where the caller stood, absolute; NULL: not to be bound */
+	char *pwd;  /* --pwd: where to start, must exist; NULL: cwd, else home, else / */
+	struct bind_list binds;	   /* the user's, in order */
+	struct strlist env;	   /* --env NAME=VALUE, in order; later ones win */
+	bool verbose;		   /* tell how long each phase took */
+};
+
+#define ROOM_SPEC_INIT { 0 }
+
+void room_spec_done(struct room_spec *s);
+
+/*
+ * Parse "SRC[:DST[:OPT[,OPT]]]" and append it; OPT is ro or rw, DST defaults to SRC, and a
+ * backslash before a colon or comma makes it part of a path. SRC and DST are absolute.
+ * Fails: BERTH_EUSAGE; "/" as a target, and /proc, /sys, /dev and below, are refused.
+ */
+int bind_parse(const char *text, struct bind_list *list, struct berth_err *err);
+
+/* The same for "A,B,C" as --bind and its variables take it. */
+int bind_parse_list(const char *text, struct bind_list *list, struct berth_err *err);
+
+void bind_list_done(struct bind_list *l);
+
+/*
+ * To bytes and back. unpack() refuses what pack() would not have written: unknown or repeated
+ * keys, relative paths, ids out of range, a missing final NUL (BERTH_EBUG: both ends are ours).
+ */
+int room_spec_pack(const struct room_spec *s, struct strbuf *out, struct berth_err *err);
+int room_spec_unpack(const char *bytes, size_t n, struct room_spec *ret, struct berth_err *err);
+
+#endif

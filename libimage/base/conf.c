@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* conf.c - berth.conf; see conf.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "libimage/base/cleanup.h"
+#include "libimage/base/conf.h"
+#include "libimage/base/err.h"
+#include "libimage/base/fd.h"
+
+enum { CONF_KEYS_MAX = 64 }; /* LIMIT: bits of conf_line.seen */
+
+struct conf_reader {
+	const char *name;
+	const struct conf_key *keys;
+	size_t nkeys;
+	void *arg;
+	unsigned long long seen;
+};
+
+static char *trim(char *s)
+{
+	char *end;
+
+	s += strspn(s, " \t");
+	end = s + strlen(s);
+	while (end > s && (end[-1] == ' ' || end[-1] == '\t'))
+		*--end = '\0';
+	return s;
+}
+
+static int refuse(struct conf_reader *r, unsigned int line, struct berth_err *err, const char *what,
+		  const char *subject)
+{
+	return berth_fail(err, BERTH_ECONFIG, 0, "%s:%u: %s%s%s%s", r->name, line, what,
+			  subject ? " '" : "", subject ? subject : "", subject ? "'" : "");
+}
+
+/* One line, without its newline. */
+static int read_line(struct conf_reader *r, char *line, unsigned int n, struct berth_err *err)
+{
+	char *text = trim(line), *eq, *key, *value;
+
+	for (const char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 && *p != '\t')
+			return refuse(r, n, err, "control character", NULL);
+	if (text[0] == '\0' || text[0] == '#')
+		return 0;
+	eq = strchr(text, '=');
+	if (!eq)
+		return refuse(r, n, err, "not 'key = value':", text);
+	*eq = '\0';
+	key = trim(text);
+	value = trim(eq + 1);
+	for (size_t i = 0; i < r->nkeys && i < CONF_KEYS_MAX; i++) {
+		if (strcmp(key, r->keys[i].name) != 0)
+			continue;
+		if (value[0] == '\0')
+			return refuse(r, n, err, "no value for", key);
+		if (!r->keys[i].many && (r->seen & 1ULL << i))
+			return refuse(r, n, err, "a second", key);
+		r->seen |= 1ULL << i;
+		if (r->keys[i].set(r->arg, value, err) < 0) {
+			err->code = BERTH_ECONFIG;
+			return berth_context(err, "%s:%u: %s", r->name, n, key);
+		}
+		return 0;
+	}
+	return refuse(r, n, err, "unknown key", key);
+}
+
+int conf_parse(const char *name, const char *text, size_t n, const struct conf_key *keys, size_t nkeys,
+	       void *arg, struct berth_err *err)
+{
+	struct conf_reader r = { .name = name, .keys = keys, .nkeys = nkeys, .arg = arg };
+	cleanup_free char *copy = NULL;
+	unsigned int line = 0;
+
+	if (memchr(text, '\0', n))
+		return berth_fail(err, BERTH_ECONFIG, 0, "%s: not a text file", name);
+	copy = strndup(text, n);
+	if (!copy)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read '%s'", name);
+	for (char *p = copy, *end; p; p = end) {
+		end = strchr(p, '\n');
+		if (end)
+			*end++ = '\0';
+		if (read_line(&r, p, ++line, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int check_file(int fd, const char *path, uid_t trusted_uid, struct stat *st, struct berth_err *err)
+{
+	if (fstat(fd, st) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot stat '%s'", path);
+	if (!S_ISREG(st->st_mode) || st->st_nlink != 1 || st->st_size > CONF_BYTES_MAX)
+		return berth_fail(err, BERTH_ECONFIG, 0,
+				  "'%s' must be a regular file with one link, of at most %d bytes", path,
+				  CONF_BYTES_MAX);
+	if ((st->st_uid != 0 && st->st_uid != trusted_uid) || (st->st_mode & 022)) {
+		berth_fail(err, BERTH_ECONFIG, 0, "'%s' could have been changed by others", path);
+		return berth_hint(err, "it must belong to root and be writable by root only");
+	}
+	return 0;
+}
+
+int conf_load(const char *path, uid_t trusted_uid, const struct conf_key *keys, size_t nkeys, void *arg,
+	      struct berth_err *err)
+{
+	cleanup_close int fd = fd_open_strict(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	cleanup_free char *text = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0)
+		return berth_fail(err, BERTH_ECONFIG, errno, "cannot open '%s' (links are not followed)",
+				  path);
+	if (check_file(fd, path, trusted_uid, &st, err) < 0)
+		return -1;
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read '%s'", path);
+	n = fd_read_full(fd, text, (size_t)st.st_size);
+	if (n < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot read '%s'", path);
+	return conf_parse(path, text, (size_t)n, keys, nkeys, arg, err);
+}

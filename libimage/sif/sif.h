@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sif.h - the Singularity Image Format: find what is in a file, and write one.
+ *
+ * Runs as:  the user; the reader inside berth-imgfs's sandbox too, so it allocates nothing.
+ * Uses:     libimage/base.
+ * Promise:  nothing of the file is believed: every number is checked against the file's size
+ *           and the format's limits before it is used, unknown object types are skipped.
+ * Source:   the format's global header (128 bytes at 0) and descriptors (585 bytes each,
+ *           packed, little endian).
+ */
+#ifndef BERTH_SIF_H
+#define BERTH_SIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct berth_err;
+
+enum sif_type {
+	SIF_DEFFILE = 0x4001, SIF_ENVVAR, SIF_LABELS, SIF_PARTITION, SIF_SIGNATURE, SIF_JSON,
+	SIF_RAW, SIF_CRYPTO, SIF_SBOM, SIF_OCI_INDEX, SIF_OCI_BLOB,
+};
+enum sif_fs { SIF_FS_SQUASHFS = 1, SIF_FS_EXT3, SIF_FS_ARCHIVE, SIF_FS_RAW, SIF_FS_CRYPT, SIF_FS_GOCRYPTFS };
+enum sif_part { SIF_PART_SYSTEM = 1, SIF_PART_PRIMARY, SIF_PART_DATA, SIF_PART_OVERLAY };
+
+struct sif_object {
+	uint32_t id;
+	uint32_t group;	    /* without the mask; 0: none */
+	uint32_t link;	    /* id, or group where link_is_group; 0: none */
+	bool link_is_group;
+	int32_t type;	    /* enum sif_type; others may occur */
+	uint64_t offset, size;
+	int64_t ctime, mtime;
+	char name[129];
+	int32_t fs, part;   /* of a partition: enum sif_fs, enum sif_part; else 0 */
+	char arch[3];	    /* of a partition: "02"; else "" */
+};
+
+struct sif {
+	int fd; /* the caller's */
+	uint64_t file_size, table;
+	uint32_t slots, used;
+	char launch[33], arch[3];
+	uint8_t uuid[16];
+	int64_t ctime, mtime;
+};
+
+/* Read and check the header. Fails: BERTH_EIMAGE, BERTH_ESYS. */
+int sif_open(int fd, struct sif *ret, struct berth_err *err);
+
+/*
+ * The object in table slot 'slot' (0 to slots - 1). Returns 1, 0 if the slot is free, or -1 and
+ * *err: BERTH_EIMAGE if it lies outside the file or inside header or table.
+ */
+int sif_object_get(const struct sif *s, uint32_t slot, struct sif_object *ret, struct berth_err *err);
+
+/*
+ * The one primary system partition, checked: squashfs, for this machine or of unknown
+ * architecture, overlapping no other object.
+ * Fails: BERTH_EIMAGE: none, two, not squashfs (says which), another architecture (says which).
+ */
+int sif_find_root(const struct sif *s, struct sif_object *ret, struct berth_err *err);
+
+/* "02" -> "amd64"; "unknown" for others. And this machine's code. */
+const char *sif_arch_name(const char arch[3]);
+const char *sif_arch_host(void);
+
+/*
+ * Write header and table for 'n' objects whose data the caller puts at the offsets that
+ * sif_layout() gave. Reproducible: no uuid, no times (0), unless 'uuid' and 'when' are given.
+ */
+struct sif_new_object {
+	int32_t type, fs, part;
+	const char *name;
+	uint64_t size;	 /* bytes of data */
+	uint64_t offset; /* set by sif_layout(); partitions at multiples of 4096 */
+};
+int sif_layout(struct sif_new_object *objects, uint32_t n, struct berth_err *err);
+int sif_write_header(int fd, const struct sif_new_object *objects, uint32_t n, const char *arch,
+		     int64_t when, struct berth_err *err);
+
+#endif
