@@ -49,7 +49,7 @@ const char *squash_flag_name(unsigned int bit)
 {
 	static const char *const names[] = {
 		"uncompressed-inodes", "uncompressed-data", NULL, "uncompressed-fragments",
-		"no-fragments", "always-fragments", "no-duplicates", "exportable",
+		"no-fragments", "always-fragments", "duplicates-removed", "exportable",
 		"uncompressed-xattrs", "no-xattrs", "compressor-options", "uncompressed-ids",
 	};
 

@@ -23,35 +23,74 @@ static int take_dir(void *arg, struct tree_node *node, int fd, struct berth_err 
 	return write_xattrs(arg, node, fd, err);
 }
 
+/* How many bytes from 'pos' on are a hole, as far as the file system says. */
+static uint64_t hole_at(const struct stat *st, int fd, uint64_t pos)
+{
+	off_t data;
+
+	if ((uint64_t)st->st_blocks * 512 >= (uint64_t)st->st_size)
+		return 0;
+	data = lseek(fd, (off_t)pos, SEEK_DATA);
+	if (data < 0)
+		return errno == ENXIO ? (uint64_t)st->st_size - pos : 0;
+	return (uint64_t)data > pos ? (uint64_t)data - pos : 0;
+}
+
+static int fail_read(const struct tree_node *node, struct berth_err *err)
+{
+	char path[240];
+	int sys = errno;
+
+	tree_path(node, path, sizeof(path));
+	if (sys != ENODATA)
+		return berth_fail(err, BERTH_ESYS, sys, "cannot read '%s'", path);
+	return berth_fail(err, BERTH_EIMAGE, 0, "'%s' became shorter while it was read", path);
+}
+
+/* Hand the file's bytes over. Returns an SQFS_ERROR, or 0 and maybe -1 in *failed. */
+static int feed(struct writer *w, const struct tree_node *node, int fd, int *failed,
+		struct berth_err *err)
+{
+	uint64_t size = (uint64_t)node->st.st_size, hole = 0;
+	int rc = 0;
+
+	for (uint64_t pos = 0; pos < size && rc == 0;) {
+		uint64_t n = size - pos < WRITE_BLOCK ? size - pos : WRITE_BLOCK;
+
+		/* Reading a hole would fill the page cache with zeros. */
+		if (hole == 0)
+			hole = hole_at(&node->st, fd, pos);
+		if (hole >= n) {
+			hole -= n;
+			rc = sqfs_block_processor_append(w->proc, w->zeros, (size_t)n);
+		} else {
+			hole = 0;
+			if (fd_pread_full(fd, w->buf, (size_t)n, (off_t)pos) < 0) {
+				*failed = fail_read(node, err);
+				return 0;
+			}
+			rc = sqfs_block_processor_append(w->proc, w->buf, (size_t)n);
+		}
+		pos += n;
+	}
+	return rc;
+}
+
 static int take_file(void *arg, struct tree_node *node, int fd, struct berth_err *err)
 {
 	struct writer *w = arg;
 	uint32_t flags = node->st.st_size > WRITE_BLOCK ? SQFS_BLK_DONT_FRAGMENT : 0;
-	uint64_t left = (uint64_t)node->st.st_size;
-	int rc;
+	int rc, failed = 0;
 
 	if (write_xattrs(w, node, fd, err) < 0)
 		return -1;
 	/* The processor fills node->inode in, blocks later, from its own threads. */
 	rc = sqfs_block_processor_begin_file(w->proc, &node->inode, NULL, flags);
-	while (rc == 0 && left > 0) {
-		ssize_t n = fd_read_full(fd, w->buf, left < WRITE_BLOCK ? (size_t)left : WRITE_BLOCK);
-
-		if (n <= 0) {
-			char path[240];
-			int sys = n < 0 ? errno : 0;
-
-			tree_path(node, path, sizeof(path));
-			return sys ? berth_fail(err, BERTH_ESYS, sys, "cannot read '%s'", path)
-				   : berth_fail(err, BERTH_EIMAGE, 0,
-						"'%s' became shorter while it was read", path);
-		}
-		left -= (uint64_t)n;
-		rc = sqfs_block_processor_append(w->proc, w->buf, (size_t)n);
-	}
 	if (rc == 0)
+		rc = feed(w, node, fd, &failed, err);
+	if (rc == 0 && failed == 0)
 		rc = sqfs_block_processor_end_file(w->proc);
-	return rc != 0 ? write_fail(w, rc, "write file data", err) : 0;
+	return rc != 0 ? write_fail(w, rc, "write file data", err) : failed;
 }
 
 static unsigned int worker_count(unsigned int want)
@@ -105,11 +144,12 @@ static int writer_open(struct writer *w, struct berth_err *err)
 	if (open_compressors(w, err) < 0 || start_image(w, err) < 0)
 		return -1;
 	w->buf = malloc(WRITE_BLOCK);
+	w->zeros = calloc(1, WRITE_BLOCK);
 	w->blocks = sqfs_block_writer_create(&w->out.base, WRITE_PAD, 0);
 	w->frags = sqfs_frag_table_create(0);
 	w->ids = sqfs_id_table_create(0);
 	w->xattrs = sqfs_xattr_writer_create(0);
-	if (!w->buf || !w->blocks || !w->frags || !w->ids || !w->xattrs)
+	if (!w->buf || !w->zeros || !w->blocks || !w->frags || !w->ids || !w->xattrs)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start the image");
 	/* 'file' and 'uncmp' make it compare bytes, not 32-bit sums, before it shares data. */
 	desc.cmp = w->cmp;
@@ -133,6 +173,7 @@ static void writer_close(struct writer *w)
 			sqfs_destroy(objects[i]);
 	tree_done(&w->tree, sqfs_free);
 	free(w->buf);
+	free(w->zeros);
 }
 
 /* All but the data. */
@@ -152,6 +193,7 @@ static int finish_image(struct writer *w, struct berth_err *err)
 	if (rc == 0)
 		rc = sqfs_xattr_writer_flush(w->xattrs, &w->out.base, &w->super, w->cmp);
 	w->super.bytes_used = w->out.size;
+	w->super.flags &= (sqfs_u16)~SQFS_FLAG_ALWAYS_FRAGMENTS; /* larger files have none */
 	w->super.modification_time = when > (int64_t)UINT32_MAX ? UINT32_MAX : (sqfs_u32)when;
 	if (rc == 0)
 		rc = sqfs_super_write(&w->super, &w->out.base);

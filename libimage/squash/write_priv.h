@@ -38,7 +38,7 @@ struct writer {
 	sqfs_id_table_t *ids;
 	sqfs_xattr_writer_t *xattrs;
 	struct tree tree;
-	char *buf; /* WRITE_BLOCK bytes */
+	char *buf, *zeros; /* WRITE_BLOCK bytes each */
 };
 
 void out_file_init(struct out_file *out, int fd, uint64_t at);
