@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * cmd.h - the subcommands of berth: one file each, one function each.
+ * cmd.h - the subcommands of berth: each is one function that returns the exit status.
  *
- * argv[0] is the subcommand's name. Returns the process's exit status: 0, 1 for a usage
- * error, 255 for Berth's own errors, or what the program in the container ended with.
+ * Runs as:  the calling user. argv[0] is the subcommand's name; a subcommand writes its
+ *           result on standard output and messages through log.h.
  */
 #ifndef BERTH_CMD_H
 #define BERTH_CMD_H
