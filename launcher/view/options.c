@@ -106,15 +106,18 @@ static int set_quiet(struct room_spec *spec, const char *arg, struct berth_err *
 
 #define FACE_ALL (FACE_CLI | FACE_SLURM | FACE_ENV)
 
+/* name, also, letter, argument, help, variable, also, faces, meaning */
 const struct option_row option_rows[] = {
-	{ "bind", 'B', "SRC[:DST[:ro]],...", "show these host paths inside", "BIND", FACE_ALL, set_bind,
-	  .env_also = "BINDPATH" },
-	{ "pwd", 0, "DIR", "start in this directory of the image's view", "PWD", FACE_ALL, set_pwd,
-	  .also = "cwd" },
-	{ "env", 0, "NAME=VALUE,...", "set these variables inside", "ENV", FACE_ALL, set_env },
-	{ "verbose", 'v', NULL, "say what happens and how long it takes", "VERBOSE", FACE_CLI | FACE_ENV,
-	  set_verbose },
-	{ "quiet", 'q', NULL, "print errors only", "QUIET", FACE_CLI | FACE_ENV, set_quiet },
+	{ "bind", NULL, 'B', "SRC[:DST[:ro]],...", "show these host paths inside", "BIND", "BINDPATH",
+	  FACE_ALL, set_bind },
+	{ "pwd", "cwd", 0, "DIR", "start in this directory, as it is called inside", "PWD", NULL,
+	  FACE_ALL, set_pwd },
+	{ "env", NULL, 0, "NAME=VALUE,...", "set these variables inside", "ENV", NULL,
+	  FACE_ALL, set_env },
+	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
+	  FACE_CLI | FACE_ENV, set_verbose },
+	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,
+	  FACE_CLI | FACE_ENV, set_quiet },
 };
 const size_t option_count = ARRAY_SIZE(option_rows);
 

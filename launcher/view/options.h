@@ -21,16 +21,16 @@ enum option_face {
 };
 
 struct option_row {
-	const char *name; /* "bind" */
-	char letter;	  /* 'B', or 0 */
-	const char *arg;  /* "SRC[:DST[:ro]],...", or NULL: takes no argument */
+	const char *name;     /* "bind" */
+	const char *also;     /* another name for it, or NULL */
+	char letter;	      /* 'B', or 0 */
+	const char *arg;      /* "SRC[:DST[:ro]],...", or NULL: takes no argument */
 	const char *help;
-	const char *env;  /* "BIND" */
+	const char *env;      /* "BIND" */
+	const char *env_also; /* another variable, "BINDPATH", or NULL */
 	unsigned int faces;
 	/* 'arg' is NULL where the row takes none. BERTH_EUSAGE; does not name the option. */
 	int (*set)(struct room_spec *spec, const char *arg, struct berth_err *err);
-	const char *also;     /* another name for it, "cwd", or NULL */
-	const char *env_also; /* another variable, "BINDPATH", or NULL */
 };
 
 extern const struct option_row option_rows[];
