@@ -36,7 +36,7 @@ static int set_kernel_mount(void *arg, const char *value, struct berth_err *err)
 
 static int set_number(const char *value, uint64_t max, uint64_t *ret, struct berth_err *err)
 {
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (num_parse_u64(value, max, &v) < 0 || v == 0)
 		return berth_fail(err, BERTH_ECONFIG, 0, "'%s' is not a number from 1 to %llu", value,
@@ -48,7 +48,7 @@ static int set_number(const char *value, uint64_t max, uint64_t *ret, struct ber
 static int set_start(void *arg, const char *value, struct berth_err *err)
 {
 	struct site *s = arg;
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (set_number(value, START_MAX_S, &v, err) < 0)
 		return -1;
@@ -59,7 +59,7 @@ static int set_start(void *arg, const char *value, struct berth_err *err)
 static int set_cache(void *arg, const char *value, struct berth_err *err)
 {
 	struct site *s = arg;
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (set_number(value, CACHE_MAX_MIB, &v, err) < 0)
 		return -1;
