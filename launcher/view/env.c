@@ -188,7 +188,7 @@ static int plan(const char *const *host, const struct room_spec *spec, struct en
 	if (path && env_edits_add(e, "USER_PATH", path, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(image_name); i++)
-		if (set(e, image_name[i], spec->image, err) < 0 ||
+		if (env_edits_add(e, image_name[i], spec->image, err) < 0 ||
 		    env_edits_add(e, base_name[i], path_base(spec->image), err) < 0)
 			return -1;
 	if (set_users(e, host, spec, &parts, err) < 0)
