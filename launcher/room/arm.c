@@ -36,7 +36,8 @@ int arm_make_slave(struct berth_err *err)
 	return -1;
 }
 
-int arm_cover(int mount_fd, struct berth_err *err)
+/* Attach a detached mount over "/", where it is out of the way. */
+static int cover(int mount_fd, struct berth_err *err)
 {
 	/* KERNEL: the lookup of "/" ends at the process's root, which lies under what is stacked
 	 * there, so nobody sees the cover; pivot_root needs the new root to be reachable from it. */
@@ -97,8 +98,9 @@ static int local_tmpfs(void *ctx, int *ret_fd, struct berth_err *err)
 	mnt = sys_fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (mnt < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot mount a tmpfs");
-	if (arm_cover(mnt, err) < 0)
+	if (cover(mnt, err) < 0)
 		return -1;
+	l->covers++;
 	*ret_fd = take_fd(&mnt);
 	return 0;
 }
@@ -107,7 +109,7 @@ int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct
 {
 	if (l->root_fd >= 0)
 		return berth_fail(err, BERTH_EBUG, 0, "the room has a root already");
-	if (arm_cover(mount_fd, err) < 0)
+	if (cover(mount_fd, err) < 0)
 		return -1;
 	*ret_root = fcntl(mount_fd, F_DUPFD_CLOEXEC, 0);
 	l->root_fd = fcntl(mount_fd, F_DUPFD_CLOEXEC, 0);
@@ -237,9 +239,12 @@ static int local_finish(void *ctx, struct berth_err *err)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot go to the room's root");
 	cleanup_close_fn(&l->root_fd);
 	if (sys_pivot_root(".", ".") == 0) {
-		/* KERNEL: the old root is now stacked on the new one, and "." is still below it. */
-		if (umount2(".", MNT_DETACH) < 0)
-			return berth_fail(err, BERTH_ESYS, errno, "cannot let go of the host's root");
+		/* KERNEL: the old root is now stacked on the new one, with what covers it stacked on
+		 * top; unmounting "." takes the topmost, so each cover costs a call of its own. */
+		for (unsigned int i = 0; i <= l->covers; i++)
+			if (umount2(".", MNT_DETACH) < 0)
+				return berth_fail(err, BERTH_ESYS, errno,
+						  "cannot let go of the host's root");
 	} else if (errno != EINVAL || chroot(".") < 0) {
 		/* An initramfs root cannot be pivoted (EINVAL): there the room covers it instead. */
 		return berth_fail(err, BERTH_ESYS, errno, "cannot make the image the root");

@@ -57,6 +57,7 @@ struct arm_local {
 	int wait_ms;
 	int root_fd; /* -1 until root_dir or root_image */
 	unsigned int binds;
+	unsigned int covers; /* mounts over the host's root, the room's own not counted */
 	bool have_dev; /* the host's /dev, so that nothing else gets device nodes */
 	dev_t dev_dev;
 	ino_t dev_ino;
@@ -69,9 +70,6 @@ struct arm arm_of_local(struct arm_local *l);
 
 /* The detached mount 'mount_fd' (read-only, nosuid, nodev) becomes the room's root. */
 int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct berth_err *err);
-
-/* Attach the detached mount 'mount_fd' over "/", under which it is out of the way. */
-int arm_cover(int mount_fd, struct berth_err *err);
 
 /* Our copy of the mount tree gets nothing back to the host's: call it first in a new namespace. */
 int arm_make_slave(struct berth_err *err);

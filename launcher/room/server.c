@@ -64,13 +64,12 @@ static _Noreturn void server_exec(int control, const struct server_ids *ids)
 	int rc;
 
 	drop_signals();
-	(void)chdir("/");
 	/* PRIV: the path is compiled in and the environment empty; from here on it is the user. */
 	if (ids->uid == (uid_t)-1)
 		rc = drop_but_chroot(&err);
 	else
 		rc = drop_to(ids->uid, ids->gid, &ids->gid, 1, &err);
-	if (rc == 0 && setsid() >= 0 && server_fds(control) == 0)
+	if (rc == 0 && chdir("/") == 0 && setsid() >= 0 && server_fds(control) == 0)
 		(void)execve(path, argv, envp);
 	_exit(EXIT_CANNOT_EXEC);
 }
