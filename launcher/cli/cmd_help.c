@@ -53,7 +53,7 @@ static void put_command(const struct command *c)
 			put_row(option_rows[i].letter, option_rows[i].name, option_rows[i].arg,
 				option_rows[i].help);
 	put_row('h', "help", NULL, "print this");
-	(void)printf("\nVariables, where the option is not given:\n");
+	(void)printf("\nVariables that do the same (an option given here wins):\n");
 	for (size_t i = 0; i < option_count; i++)
 		if (option_rows[i].faces & FACE_ENV)
 			(void)printf("  --%-12s BERTH_%s, APPTAINER_%s, SINGULARITY_%s\n", option_rows[i].name,

@@ -34,20 +34,24 @@ static int open_std(void)
 	}
 }
 
-static int usage(struct berth_err *err, const char *fmt, const char *word)
+static int usage(const char *what, const char *word)
 {
-	berth_fail(err, BERTH_EUSAGE, 0, fmt, word);
-	return cli_fail(NULL, err);
+	struct berth_err err = BERTH_ERR_INIT;
+
+	if (word)
+		berth_fail(&err, BERTH_EUSAGE, 0, "%s '%.100s'", what, word);
+	else
+		berth_fail(&err, BERTH_EUSAGE, 0, "%s", what);
+	return cli_fail(NULL, &err);
 }
 
 /* The flags before the subcommand. Returns its index, or -1 with the exit status in 'ret'. */
 static int global_flags(int argc, char **argv, int *ret)
 {
-	struct berth_err err = BERTH_ERR_INIT;
 	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
-		char *const help[] = { argv[0], NULL };
+		char *alone[] = { argv[0], NULL };
 		const char *word = argv[i];
 
 		if (strcmp(word, "-v") == 0 || strcmp(word, "--verbose") == 0) {
@@ -55,13 +59,13 @@ static int global_flags(int argc, char **argv, int *ret)
 		} else if (strcmp(word, "-q") == 0 || strcmp(word, "--quiet") == 0) {
 			cli_global = (struct cli_global){ .quiet = true };
 		} else if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
-			*ret = cmd_help(1, (char **)help);
+			*ret = cmd_help(1, alone);
 			return -1;
 		} else if (strcmp(word, "--version") == 0) {
-			*ret = cmd_version(1, (char **)help);
+			*ret = cmd_version(1, alone);
 			return -1;
 		} else {
-			*ret = usage(&err, "unknown option '%.100s'", word);
+			*ret = usage("unknown option", word);
 			return -1;
 		}
 	}
@@ -88,10 +92,10 @@ int main(int argc, char **argv)
 		return status;
 	cli_log_level(cli_global.verbose, cli_global.quiet);
 	if (at >= argc)
-		return usage(&err, "%s", "no command given");
+		return usage("no command given", NULL);
 	c = command_find(argv[at]);
 	if (!c)
-		return usage(&err, "unknown command '%.100s'", argv[at]);
+		return usage("unknown command", argv[at]);
 	if (at + 1 < argc && (strcmp(argv[at + 1], "--help") == 0 || strcmp(argv[at + 1], "-h") == 0)) {
 		char help[] = "help", *words[] = { help, argv[at], NULL };
 
