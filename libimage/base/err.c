@@ -27,17 +27,24 @@ int berth_fail(struct berth_err *err, enum berth_code code, int sys, const char 
 
 int berth_context(struct berth_err *err, const char *fmt, ...)
 {
-	char old[BERTH_TEXT_MAX];
+	char head[BERTH_TEXT_MAX];
+	size_t n, keep = strlen(err->text);
 	va_list ap;
-	int n;
 
-	memcpy(old, err->text, sizeof(old));
 	va_start(ap, fmt);
-	n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	(void)vsnprintf(head, sizeof(head), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(err->text))
-		(void)snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %.*s",
-			       (int)sizeof(old) - 1, old);
+	n = strlen(head);
+	if (n + 2 < sizeof(err->text)) {
+		if (keep > sizeof(err->text) - 1 - n - 2)
+			keep = sizeof(err->text) - 1 - n - 2;
+		memmove(err->text + n + 2, err->text, keep);
+		err->text[n + 2 + keep] = '\0';
+		memcpy(err->text, head, n);
+		memcpy(err->text + n, ": ", 2);
+	} else {
+		memcpy(err->text, head, n + 1);
+	}
 	return -1;
 }
 

@@ -68,7 +68,8 @@ const char *sif_arch_host(void);
 
 /*
  * Write header and table for 'n' objects whose data the caller puts at the offsets that
- * sif_layout() gave. Reproducible: no uuid, no times (0), unless 'uuid' and 'when' are given.
+ * sif_layout() gave. 'arch' is a code such as sif_arch_host()'s. Reproducible: no uuid, and
+ * both times are 'when' (0 says none).
  */
 struct sif_new_object {
 	int32_t type, fs, part;
