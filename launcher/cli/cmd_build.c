@@ -20,7 +20,7 @@
 #include "libimage/build/build.h"
 #include "libimage/sif/sif.h"
 
-enum { STATUS_USAGE = 1, STATUS_ERROR = 255 };
+
 
 static int usage(const char *what, const char *subject)
 {

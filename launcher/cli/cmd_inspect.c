@@ -24,7 +24,7 @@
 #include "libimage/sif/sif.h"
 #include "libimage/squash/info.h"
 
-enum { STATUS_USAGE = 1, STATUS_ERROR = 255, SHOWN_MAX = 4 * 128 + 1 };
+enum { SHOWN_MAX = 4 * 128 + 1 };
 
 static const char *type_name(int32_t type)
 {
@@ -92,10 +92,10 @@ static void add_flags(struct strbuf *b, uint16_t flags, const char *quote, const
 static void add_squash(struct strbuf *b, bool json, int fd, uint64_t at)
 {
 	struct berth_err err = BERTH_ERR_INIT;
-	struct squash_info q;
+	struct squash_head q;
 	char when[32];
 
-	if (squash_info_read(fd, at, &q, &err) < 0) {
+	if (squash_head_read(fd, at, &q, &err) < 0) {
 		if (json) {
 			strbuf_puts(b, "{\"error\":");
 			json_text(b, err.text);

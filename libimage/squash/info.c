@@ -12,7 +12,7 @@
 #include "libimage/base/pin.h"
 #include "libimage/squash/info.h"
 
-int squash_info_read(int fd, uint64_t at, struct squash_info *ret, struct berth_err *err)
+int squash_head_read(int fd, uint64_t at, struct squash_head *ret, struct berth_err *err)
 {
 	uint8_t s[SQUASH_SUPER_BYTES];
 
@@ -25,7 +25,7 @@ int squash_info_read(int fd, uint64_t at, struct squash_info *ret, struct berth_
 	if (num_le16(s + 28) != 4 || num_le16(s + 30) != 0)
 		return berth_fail(err, BERTH_EIMAGE, 0, "squashfs version is %u.%u, not 4.0",
 				  (unsigned int)num_le16(s + 28), (unsigned int)num_le16(s + 30));
-	*ret = (struct squash_info){
+	*ret = (struct squash_head){
 		.inodes = num_le32(s + 4),
 		.mkfs_time = num_le32(s + 8),
 		.block_size = num_le32(s + 12),

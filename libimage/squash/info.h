@@ -11,14 +11,14 @@
 
 struct berth_err;
 
-struct squash_info {
+struct squash_head {
 	uint32_t inodes, mkfs_time, block_size, fragments;
 	uint16_t compressor, flags, ids;
 	uint64_t bytes_used;
 };
 
 /* The superblock at byte 'at' of 'fd'. Fails: BERTH_EIMAGE not squashfs 4.0, cut short. */
-int squash_info_read(int fd, uint64_t at, struct squash_info *ret, struct berth_err *err);
+int squash_head_read(int fd, uint64_t at, struct squash_head *ret, struct berth_err *err);
 
 /* "zstd"; "unknown" for others. */
 const char *squash_compressor_name(uint16_t compressor);
