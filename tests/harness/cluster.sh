@@ -26,6 +26,8 @@
 # A directory for the cluster must not lie in /tmp: the nodes have a /tmp of their own.
 CLUSTER_PARENT=${CLUSTER_PARENT:-/var/tmp}
 CLUSTER_NODES="n1 n2"
+# Both nodes are at 127.0.0.1: MPI libraries look for other interfaces unless told not to.
+CLUSTER_MPI_ENV=(OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_pml=ob1 FI_TCP_IFACE=lo FI_SOCKETS_IFACE=lo)
 CLUSTER_SELF=$(readlink -f "${BASH_SOURCE[0]}")
 
 cluster_die() { echo "cluster: $*" >&2; return 1; }
@@ -534,6 +536,7 @@ cluster_run()
 	nsenter -t "$pid" -m -u -- env -i HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/bash \
 		PATH="${CLUSTER_PATH:+$CLUSTER_PATH:}/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
 		LANG=C.UTF-8 TERM="${TERM:-dumb}" SLURM_CONF="$CLUSTER_DIR/etc/slurm.conf" \
+		"${CLUSTER_MPI_ENV[@]}" \
 		setpriv --reuid="$uid" --regid="$gid" --init-groups \
 		sh -c 'cd "$HOME" && exec "$@"' sh "$@"
 }
