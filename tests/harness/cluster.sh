@@ -227,6 +227,17 @@ cluster_inside_node()
 		-L "$CLUSTER_DIR/log/slurmd.$node" >>"$CLUSTER_DIR/log/slurmd.$node.out" 2>&1
 }
 
+# What runs on must not hold the caller's descriptors: locks, bats' own, a terminal.
+cluster_close_rest()
+{
+	local fd
+
+	for fd in /proc/"$BASHPID"/fd/*; do
+		fd=${fd##*/}
+		case $fd in 0 | 1 | 2 | 255) ;; *) eval "exec $fd>&-" ;; esac
+	done 2>/dev/null
+}
+
 # Start this file again as NAME in namespaces of its own; its pid goes to DIR/NAME/pid.
 cluster_spawn()
 {
@@ -235,7 +246,8 @@ cluster_spawn()
 	[ "$name" = login ] || flags+=(--uts --cgroup)
 	(
 		cluster_cgroup_enter "$name" || exit
-		exec 3>&- 4>&- </dev/null >>"$CLUSTER_DIR/log/$name" 2>&1
+		exec </dev/null >>"$CLUSTER_DIR/log/$name" 2>&1
+		cluster_close_rest
 		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C CLUSTER_DIR="$CLUSTER_DIR" \
 			setsid unshare "${flags[@]}" bash "$CLUSTER_SELF" inside "$name"
 	) &
@@ -406,7 +418,8 @@ cluster_start()
 	[ "$CLUSTER_SLURM" = yes ] || return 0
 	(
 		cluster_cgroup_enter login || exit
-		exec 3>&- 4>&- </dev/null >>"$CLUSTER_DIR/log/slurmctld.out" 2>&1
+		exec </dev/null >>"$CLUSTER_DIR/log/slurmctld.out" 2>&1
+		cluster_close_rest
 		cd / && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C setsid \
 			nsenter -t "$(<"$CLUSTER_DIR/login/pid")" -m \
 			/usr/sbin/slurmctld -D -c -f "$CLUSTER_DIR/etc/slurm.conf"
