@@ -9,6 +9,17 @@ setup_file() { need_cluster; image_tiny_sif >/dev/null; }
 setup()      { need_cluster; scratch_new; IMAGE=$(image_tiny_sif); DIR=$(image_dir); }
 teardown()   { scratch_remove; }
 
+# The names of the processes on NODE that hold /dev/fuse open, one a process.
+fuse_holders()
+{
+	local pid
+
+	for pid in $(cluster_pids "$1"); do
+		if find "/proc/$pid/fd" -lname '/dev/fuse' 2>/dev/null | grep -q .; then cat "/proc/$pid/comm"; fi
+	done
+	return 0
+}
+
 # same WHAT...: a shell command prints the same inside and outside.
 same()
 {
@@ -69,7 +80,6 @@ same()
 }
 
 @test "files made inside belong to the user" {
-	run as_user srun -N1 --container="$IMAGE" touch "$HOME/made" 
 	run as_user sh -c 'cd '"$SCRATCH"' && srun -N1 --container=$HOME/tiny.sif touch made'
 	assert_success
 	[ "$(stat -c %u "$SCRATCH/made")" = "$CLUSTER_UID" ]
@@ -185,11 +195,8 @@ same()
 
 @test "one process, the server, holds the FUSE descriptor" {
 	as_user srun -N1 -w n1 -n4 --container="$IMAGE" sleep 20 3>&- &
-	eventually 5 sh -c 'grep -qs "^berth-imgfs" /proc/[0-9]*/comm'
-	sleep 0.5
-	run sh -c 'for p in $(cat '"$(sed 's,$,/n1,' "$CLUSTER_DIR/cgroups" | tr '\n' ' ')"' 2>/dev/null); do :; done
-		for d in '"$(cluster_pids n1 | tr '\n' ' ')"'; do
-			ls -l /proc/$d/fd 2>/dev/null | grep -q " /dev/fuse$" && cat /proc/$d/comm; done; true'
+	eventually 5 sh -c '[ "$(pgrep -c -u '"$CLUSTER_UID"' -x sleep)" -ge 4 ]'
+	run fuse_holders n1
 	as_user scancel --user=ada
 	wait
 	assert_success berth-imgfs
