@@ -21,12 +21,15 @@ enum option_face {
 };
 
 struct option_row {
-	const char *name; /* "bind" */
-	char letter;	  /* 'B', or 0 */
-	const char *arg;  /* "SRC[:DST[:ro]],...", or NULL: takes no argument */
+	const char *name;     /* "bind" */
+	const char *also;     /* another name for it, or NULL */
+	char letter;	      /* 'B', or 0 */
+	const char *arg;      /* "SRC[:DST[:ro]],...", or NULL: takes no argument */
 	const char *help;
-	const char *env;  /* "BIND" */
+	const char *env;      /* "BIND" */
+	const char *env_also; /* another variable, "BINDPATH", or NULL */
 	unsigned int faces;
+	/* 'arg' is NULL where the row takes none. BERTH_EUSAGE; does not name the option. */
 	int (*set)(struct room_spec *spec, const char *arg, struct berth_err *err);
 };
 
@@ -38,7 +41,8 @@ const struct option_row *option_by_letter(char letter);
 
 /*
  * Apply the variables of 'env' to 'spec', for rows of FACE_ENV: BERTH_X, else APPTAINER_X, else
- * SINGULARITY_X. Call it before the command line's flags. BERTH_EUSAGE names the variable.
+ * SINGULARITY_X; an empty one counts as not set. A row without argument takes 1, yes, true, on
+ * or 0, no, false, off. Call it before the command line's flags. BERTH_EUSAGE names the variable.
  */
 int options_from_env(const char *const *env, struct room_spec *spec, struct berth_err *err);
 

@@ -39,10 +39,12 @@ struct plan {
 /*
  * The default view, in order: /proc /sys /dev, /tmp /var/tmp, home, /etc/hosts
  * /etc/resolv.conf /etc/localtime, passwd and group, 'pmix_dir' (NULL or "": none), the
- * site's binds, the user's binds, the working directory.
+ * working directory, the site's binds, the user's binds.
  * The working directory is left out where Apptainer leaves it out (/, /etc, /bin, /mnt, /usr,
- * /var, /opt, /sbin, /lib, /lib64, or below /sys, /proc, /dev) and where an earlier bind of
- * the same path onto itself shows it already; so is a home that is "/" or shown already.
+ * /var, /opt, /sbin, /lib, /lib64, or below /sys, /proc, /dev) and where any other bind
+ * covers it: one of the same path onto itself shows it already, and one of another directory
+ * is what its author asked for. It comes before the site's and the user's binds because they
+ * may lie below it. So is a home left out that is "/" or shown already.
  */
 int plan_make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,
 	      struct plan *ret, struct berth_err *err);
@@ -52,6 +54,7 @@ void plan_done(struct plan *p);
  * The lines of the user for passwd and group, e.g. "ann:x:2001:2001::/home/ann:/bin/sh".
  * 'text' is the image's file (may be empty); the result, a new string, has the user's line
  * first and drops other lines of that name or id. Lines with control characters are dropped.
+ * Returns 0, or -1 with errno: EINVAL 'line' is no such line, ENOMEM.
  */
 int plan_merge_ids(const char *text, size_t n, const char *line, struct strbuf *out);
 

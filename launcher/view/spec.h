@@ -35,13 +35,15 @@ struct room_spec {
 	struct image_pin pin; /* IMAGE_UNKNOWN: not pinned */
 	uid_t uid;
 	gid_t gid;
-	char *user; /* login name; NULL: the uid has none */
+	char *user;  /* login name; NULL: the uid has none */
+	char *group; /* name of 'gid'; NULL: it has none */
 	char *home; /* absolute; NULL: none known */
 	char *cwd;  /* where the caller stood, absolute; NULL: not to be bound */
 	char *pwd;  /* --pwd: where to start, must exist; NULL: cwd, else home, else / */
 	struct bind_list binds;	   /* the user's, in order */
 	struct strlist env;	   /* --env NAME=VALUE, in order; later ones win */
 	bool verbose;		   /* tell how long each phase took */
+	bool quiet;		   /* errors only */
 };
 
 #define ROOM_SPEC_INIT { 0 }
@@ -52,16 +54,21 @@ void room_spec_done(struct room_spec *s);
  * Parse "SRC[:DST[:OPT[,OPT]]]" and append it; OPT is ro or rw, DST defaults to SRC, and a
  * backslash before a colon or comma makes it part of a path. SRC and DST are absolute.
  * Fails: BERTH_EUSAGE; "/" as a target, and /proc, /sys, /dev and below, are refused.
+ * 'list' is as it was then.
  */
 int bind_parse(const char *text, struct bind_list *list, struct berth_err *err);
 
-/* The same for "A,B,C" as --bind and its variables take it. */
+/*
+ * The same for "A,B,C" as --bind and its variables take it. Empty members are skipped, because
+ * profiles append to a variable that may not be set: ",/scratch".
+ */
 int bind_parse_list(const char *text, struct bind_list *list, struct berth_err *err);
 
 void bind_list_done(struct bind_list *l);
 
 /*
- * To bytes and back. unpack() refuses what pack() would not have written: unknown or repeated
+ * To bytes and back. pack() refuses (BERTH_EBUG) what is no spec: no image, relative paths, a
+ * user name that would not stand in a line of passwd. unpack() refuses what pack() would not have written: unknown or repeated
  * keys, relative paths, ids out of range, a missing final NUL (BERTH_EBUG: both ends are ours).
  */
 int room_spec_pack(const struct room_spec *s, struct strbuf *out, struct berth_err *err);

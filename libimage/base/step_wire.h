@@ -39,6 +39,8 @@ struct step_request {
 	uint32_t spec_bytes;
 	uint32_t wait_ms;    /* the room must be up this soon after the first join */
 	uint32_t verbose;    /* 1: phase stamps in step_answer.note */
+	uint32_t image_kind; /* enum image_kind as pinned; IMAGE_UNKNOWN: not pinned */
+	uint32_t job, step;  /* ids, for the step's cgroup and for messages */
 };
 
 struct step_join {

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* arm.c - attach descriptors to descriptors; see arm.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <linux/fuse.h>
+
+#include "launcher/room/arm.h"
+#include "launcher/room/server.h"
+#include "launcher/room/sys.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "libimage/base/imgfs_wire.h"
+
+enum { WORKERS_MAX = 4 }; /* LIMIT: readers beyond four wait for decompression, not for a worker */
+
+int arm_make_slave(struct berth_err *err)
+{
+	struct mount_attr attr = { .propagation = MS_SLAVE };
+
+	if (sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr) == 0)
+		return 0;
+	berth_fail(err, BERTH_ESYS, errno, "cannot make the mounts of the new namespace slaves");
+	if (errno == EINVAL)
+		berth_hint(err, "the root directory of this process is no mount point; leave the chroot");
+	if (errno == ENOSYS)
+		berth_hint(err, "Berth needs Linux 5.14 or newer");
+	return -1;
+}
+
+/* Attach a detached mount over "/", where it is out of the way. */
+static int cover(int mount_fd, struct berth_err *err)
+{
+	/* KERNEL: the lookup of "/" ends at the process's root, which lies under what is stacked
+	 * there, so nobody sees the cover; pivot_root needs the new root to be reachable from it. */
+	if (sys_move_mount(mount_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot attach a mount");
+	return 0;
+}
+
+/* The host's /dev, and nothing else, may have working device nodes. */
+static bool is_host_dev(const struct arm_local *l, int src_fd)
+{
+	struct stat src;
+
+	return l->have_dev && fstat(src_fd, &src) == 0 && src.st_dev == l->dev_dev &&
+	       src.st_ino == l->dev_ino;
+}
+
+/* A detached, recursive clone of 'src_fd' with the attributes every room's mounts have. */
+static int clone_tree(const struct arm_local *l, int src_fd, unsigned int flags, struct berth_err *err)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID };
+	cleanup_close int tree = -1;
+
+	if (!(flags & ARM_DEV))
+		attr.attr_set |= MOUNT_ATTR_NODEV;
+	else if (!is_host_dev(l, src_fd))
+		return berth_fail(err, BERTH_EDENIED, 0, "only /dev may have device nodes");
+	if (flags & ARM_READONLY)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	tree = sys_open_tree(src_fd, "",
+			     AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot clone a mount");
+	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot set mount attributes");
+	return take_fd(&tree);
+}
+
+static int set_option(int fs, const char *key, const char *value)
+{
+	return value ? sys_fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0)
+		     : sys_fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
+}
+
+static int local_tmpfs(void *ctx, int *ret_fd, struct berth_err *err)
+{
+	struct arm_local *l = ctx;
+	cleanup_close int fs = sys_fsopen("tmpfs", FSOPEN_CLOEXEC), mnt = -1;
+	char uid[16], gid[16];
+
+	(void)snprintf(uid, sizeof(uid), "%u", l->uid);
+	(void)snprintf(gid, sizeof(gid), "%u", l->gid);
+	/* LIMIT: two id files of at most 1 MiB each (ids.c) and empty mount points */
+	if (fs < 0 || set_option(fs, "size", "4m") < 0 || set_option(fs, "nr_inodes", "65536") < 0 ||
+	    set_option(fs, "mode", "0755") < 0 || set_option(fs, "uid", uid) < 0 ||
+	    set_option(fs, "gid", gid) < 0 || sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make a tmpfs");
+	mnt = sys_fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	if (mnt < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot mount a tmpfs");
+	if (cover(mnt, err) < 0)
+		return -1;
+	l->covers++;
+	*ret_fd = take_fd(&mnt);
+	return 0;
+}
+
+int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct berth_err *err)
+{
+	if (l->root_fd >= 0)
+		return berth_fail(err, BERTH_EBUG, 0, "the room has a root already");
+	if (cover(mount_fd, err) < 0)
+		return -1;
+	*ret_root = fcntl(mount_fd, F_DUPFD_CLOEXEC, 0);
+	l->root_fd = fcntl(mount_fd, F_DUPFD_CLOEXEC, 0);
+	if (*ret_root < 0 || l->root_fd < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot keep the room's root open");
+	return 0;
+}
+
+static int local_root_dir(void *ctx, int dir_fd, int *ret_root, struct berth_err *err)
+{
+	cleanup_close int tree = clone_tree(ctx, dir_fd, ARM_READONLY, err);
+
+	if (tree < 0)
+		return -1;
+	return arm_local_take_root(ctx, tree, ret_root, err);
+}
+
+static void close_all(int *fd, int n)
+{
+	for (int i = 0; i < n; i++)
+		cleanup_close_fn(&fd[i]);
+}
+
+static int worker_count(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+	return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n;
+}
+
+static int open_fuse(struct berth_err *err)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_EDENIED, errno, "cannot open /dev/fuse");
+	if (errno == ENOENT || errno == ENODEV)
+		return berth_hint(err, "load the kernel's fuse module");
+	return berth_hint(err, "the administrator can make /dev/fuse mode 0666, as most systems do");
+}
+
+/* A detached FUSE mount on 'fuse_fd', for the server of this room's user. */
+static int fuse_mount(const struct arm_local *l, int fuse_fd, struct berth_err *err)
+{
+	cleanup_close int fs = sys_fsopen("fuse", FSOPEN_CLOEXEC);
+	char fd[16], uid[16], gid[16];
+	int mnt;
+
+	(void)snprintf(fd, sizeof(fd), "%d", fuse_fd);
+	(void)snprintf(uid, sizeof(uid), "%u", l->uid);
+	(void)snprintf(gid, sizeof(gid), "%u", l->gid);
+	/* PRIV: allow_other lets root's half of slurmstepd and the other ids of a task walk a
+	 * mount that only this private namespace has; default_permissions makes the kernel, not the
+	 * server, decide who may read what. 'ro' on the superblock: a read-only mount alone would
+	 * invalidate access times on every read. */
+	if (fs < 0 || set_option(fs, "source", "berth") < 0 || set_option(fs, "subtype", "berth") < 0 ||
+	    set_option(fs, "fd", fd) < 0 || set_option(fs, "rootmode", "40000") < 0 ||
+	    set_option(fs, "user_id", uid) < 0 || set_option(fs, "group_id", gid) < 0 ||
+	    set_option(fs, "default_permissions", NULL) < 0 || set_option(fs, "allow_other", NULL) < 0 ||
+	    set_option(fs, "ro", NULL) < 0 || sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make a FUSE file system");
+	mnt = sys_fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	if (mnt < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot mount the image's file system");
+	return mnt;
+}
+
+static int local_root_image(void *ctx, int image_fd, int entries_fd, int *ret_root, struct berth_err *err)
+{
+	struct arm_local *l = ctx;
+	int fuse[WORKERS_MAX], want = worker_count(), n = 0, rc = -1;
+	cleanup_close int mnt = -1;
+
+	if (!l->server)
+		return berth_fail(err, BERTH_EBUG, 0, "no image server was started");
+	fuse[0] = open_fuse(err);
+	if (fuse[0] < 0)
+		return -1;
+	n = 1;
+	mnt = fuse_mount(l, fuse[0], err);
+	while (mnt >= 0 && n < want) {
+		uint32_t first = (uint32_t)fuse[0];
+
+		/* A clone a worker: each has a queue of its own in the kernel. Without, they share. */
+		fuse[n] = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+		if (fuse[n] < 0)
+			break;
+		if (ioctl(fuse[n], FUSE_DEV_IOC_CLONE, &first) < 0) {
+			cleanup_close_fn(&fuse[n]);
+			break;
+		}
+		n++;
+	}
+	if (mnt >= 0)
+		rc = server_start(l->server, image_fd, entries_fd, fuse, n, l->cache_bytes, l->wait_ms, err);
+	/* The server must be the only holder: when it dies its readers get ENOTCONN, not a hang. */
+	close_all(fuse, n);
+	return rc < 0 ? -1 : arm_local_take_root(l, mnt, ret_root, err);
+}
+
+static int local_bind(void *ctx, int src_fd, int dst_fd, unsigned int flags, struct berth_err *err)
+{
+	struct arm_local *l = ctx;
+	cleanup_close int tree = -1;
+
+	if (l->root_fd < 0 || (flags & ~(unsigned int)ARM_FLAGS))
+		return berth_fail(err, BERTH_EBUG, 0, "a bind before the room's root, or with unknown flags");
+	if (l->binds++ >= ARM_BINDS_MAX)
+		return berth_fail(err, BERTH_EUSAGE, 0, "more than %d binds", ARM_BINDS_MAX);
+	tree = clone_tree(l, src_fd, flags, err);
+	if (tree < 0)
+		return -1;
+	if (sys_move_mount(tree, "", dst_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot attach");
+	return 0;
+}
+
+static int local_finish(void *ctx, struct berth_err *err)
+{
+	struct arm_local *l = ctx;
+
+	if (l->root_fd < 0)
+		return berth_fail(err, BERTH_EBUG, 0, "the room has no root");
+	if (fchdir(l->root_fd) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot go to the room's root");
+	cleanup_close_fn(&l->root_fd);
+	if (sys_pivot_root(".", ".") == 0) {
+		/* KERNEL: the old root is now stacked on the new one, with what covers it stacked on
+		 * top; unmounting "." takes the topmost, so each cover costs a call of its own. */
+		for (unsigned int i = 0; i <= l->covers; i++)
+			if (umount2(".", MNT_DETACH) < 0)
+				return berth_fail(err, BERTH_ESYS, errno,
+						  "cannot let go of the host's root");
+	} else if (errno != EINVAL || chroot(".") < 0) {
+		/* An initramfs root cannot be pivoted (EINVAL): there the room covers it instead. */
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make the image the root");
+	}
+	if (chdir("/") < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot enter the image");
+	return 0;
+}
+
+void arm_local_init(struct arm_local *l, uid_t uid, gid_t gid, struct server *server)
+{
+	struct stat st;
+
+	*l = (struct arm_local){ .uid = uid, .gid = gid, .server = server, .root_fd = -1 };
+	/* PRIV: looked at before the first bind. Later, whoever asks for binds could have put
+	 * something else on the namespace's /dev. */
+	if (stat("/dev", &st) == 0) {
+		l->have_dev = true;
+		l->dev_dev = st.st_dev;
+		l->dev_ino = st.st_ino;
+	}
+}
+
+void arm_local_done(struct arm_local *l)
+{
+	cleanup_close_fn(&l->root_fd);
+}
+
+struct arm arm_of_local(struct arm_local *l)
+{
+	return (struct arm){
+		.ctx = l,
+		.tmpfs = local_tmpfs,
+		.root_dir = local_root_dir,
+		.root_image = local_root_image,
+		.bind = local_bind,
+		.finish = local_finish,
+	};
+}

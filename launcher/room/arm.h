@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * arm.h - the few things that need CAP_SYS_ADMIN while a room is built, by descriptor.
+ *
+ * Two minds are kept apart. The one that decides (build.c) runs as the user: it opens every
+ * path with the user's rights and resolves every target. The arm attaches descriptors to
+ * descriptors and looks at no path, no image and no configuration of the user's.
+ *   - without Slurm both are one process, root of its own user namespace (arm_local());
+ *   - under Slurm the arm is berth-launcher, root, and reached through a socket (launcher/priv).
+ *
+ * Whoever asks, every mount is nosuid before it is attached, and nodev but for /dev.
+ *
+ * Calling order: tmpfs at most once, then root_dir or root_image once, then any number of
+ * bind, then finish once.
+ */
+#ifndef BERTH_ARM_H
+#define BERTH_ARM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "libimage/base/pin.h"
+
+struct berth_err;
+struct server;
+
+enum arm_flag {
+	ARM_READONLY = 1 << 0, /* recursively */
+	ARM_DEV = 1 << 1,      /* device nodes work; refused unless the source is the host's /dev */
+	ARM_FLAGS = ARM_READONLY | ARM_DEV,
+};
+
+enum { ARM_BINDS_MAX = 20000 }; /* LIMIT: the kernel's fs.mount-max is 100,000 a namespace */
+
+struct arm {
+	void *ctx;
+	/* A small tmpfs of the user's, outside of the room, to make files and skeletons in. */
+	int (*tmpfs)(void *ctx, int *ret_fd, struct berth_err *err);
+	/* The directory 'dir_fd', read-only, is the room's root; 'ret_root' an O_PATH on it. */
+	int (*root_dir)(void *ctx, int dir_fd, int *ret_root, struct berth_err *err);
+	/* The same for the image file 'image_fd', served with 'entries_fd' (imgfs_wire.h). */
+	int (*root_image)(void *ctx, int image_fd, int entries_fd, int *ret_root, struct berth_err *err);
+	/* A clone of 'src_fd' with its submounts on 'dst_fd', a place below the room's root. */
+	int (*bind)(void *ctx, int src_fd, int dst_fd, unsigned int flags, struct berth_err *err);
+	/* The room's root becomes "/" of the namespace; nothing of the host's tree is left. */
+	int (*finish)(void *ctx, struct berth_err *err);
+};
+
+/* The arm of this process. Must not move while 'struct arm' points to it. */
+struct arm_local {
+	uid_t uid; /* whose room it is */
+	gid_t gid;
+	struct server *server; /* started, waiting; NULL: images cannot be served */
+	uint64_t cache_bytes;
+	int wait_ms;
+	int root_fd; /* -1 until root_dir or root_image */
+	unsigned int binds;
+	unsigned int covers; /* mounts over the host's root, the room's own not counted */
+	bool have_dev; /* the host's /dev, so that nothing else gets device nodes */
+	dev_t dev_dev;
+	ino_t dev_ino;
+};
+
+/* In the new mount namespace, before anything is attached. */
+void arm_local_init(struct arm_local *l, uid_t uid, gid_t gid, struct server *server);
+void arm_local_done(struct arm_local *l);
+struct arm arm_of_local(struct arm_local *l);
+
+/* The detached mount 'mount_fd' (read-only, nosuid, nodev) becomes the room's root. */
+int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct berth_err *err);
+
+/* Our copy of the mount tree gets nothing back to the host's: call it first in a new namespace. */
+int arm_make_slave(struct berth_err *err);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* build.c - carry out a plan; see build.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "launcher/room/build.h"
+#include "launcher/room/ids.h"
+#include "launcher/room/skeleton.h"
+#include "launcher/view/plan.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "libimage/base/fd.h"
+#include "libimage/base/imgfs_wire.h"
+#include "libimage/base/path.h"
+#include "libimage/base/str.h"
+
+/* A mount of the plan with its source open; 'fd' -1: left out. */
+struct source {
+	const struct plan_mount *mount;
+	int fd;
+	bool dir;
+};
+
+struct build {
+	const struct arm *arm;
+	struct source *v;
+	size_t n;
+	int root_fd, tmp_fd;
+};
+
+static void build_done(struct build *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		cleanup_close_fn(&b->v[i].fd);
+	free(b->v);
+	cleanup_close_fn(&b->root_fd);
+	cleanup_close_fn(&b->tmp_fd);
+}
+
+int room_open_image(const struct room_spec *spec, int *ret_fd, struct image_pin *ret_pin,
+		    struct berth_err *err)
+{
+	/* O_NONBLOCK: the name may be a FIFO's. */
+	cleanup_close int fd = fd_open_user(spec->image, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0) {
+		enum berth_code code = errno == ENOENT || errno == ENOTDIR ? BERTH_ENOTFOUND : BERTH_EDENIED;
+
+		berth_fail(err, code, errno, "cannot open image '%s'", spec->image);
+		return berth_hint(err, code == BERTH_ENOTFOUND
+					       ? "check the path; every node must see it, not only this one"
+					       : "you must be able to read it, and to enter each directory "
+						 "above it, on this node");
+	}
+	if (image_pin_read(fd, ret_pin, err) < 0)
+		return berth_context(err, "image '%s'", spec->image);
+	if (image_pin_check(&spec->pin, ret_pin, spec->image, err) < 0)
+		return -1;
+	*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+/*
+ * A source by the user's rights. O_DIRECTORY is tried first: O_PATH alone does not make autofs
+ * mount what is behind a directory.
+ */
+static int open_source(const struct plan_mount *m, struct source *s, struct berth_err *err)
+{
+	struct statfs fs;
+
+	s->mount = m;
+	s->dir = true;
+	s->fd = fd_open_user(m->source, O_PATH | O_DIRECTORY);
+	if (s->fd < 0 && errno == ENOTDIR) {
+		s->dir = false;
+		s->fd = fd_open_user(m->source, O_PATH);
+	}
+	if (s->fd < 0 && (m->flags & PLAN_OPTIONAL))
+		return 0;
+	if (s->fd < 0) {
+		berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_EDENIED, errno,
+			   "cannot bind '%s'", m->source);
+		return berth_hint(err, "it must exist, and be yours to reach, on this node, not only "
+				       "where you typed it");
+	}
+	/* What is written to /proc must reach the kernel, not a file that somebody put there. */
+	if ((m->flags & PLAN_PROC) && (fstatfs(s->fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC))
+		return berth_fail(err, BERTH_EDENIED, 0, "'%s' is not a proc file system", m->source);
+	return 0;
+}
+
+static int open_sources(struct build *b, const struct plan *plan, struct berth_err *err)
+{
+	b->v = calloc(plan->n + 1, sizeof(*b->v));
+	if (!b->v)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot open the bind sources");
+	for (; b->n < plan->n; b->n++) {
+		struct source *s = &b->v[b->n];
+
+		s->fd = -1;
+		if (plan->v[b->n].kind != PLAN_BIND) {
+			s->mount = &plan->v[b->n];
+			s->dir = false;
+		} else if (open_source(&plan->v[b->n], s, err) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static bool is_wanted(const struct source *s)
+{
+	return s->fd >= 0 || s->mount->kind != PLAN_BIND;
+}
+
+/* Inside an earlier bind a target is the host's, not the image's: no mount point is made there. */
+static bool is_in_earlier(const struct build *b, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (is_wanted(&b->v[j]) && b->v[j].dir &&
+		    path_is_below(b->v[i].mount->target, b->v[j].mount->target))
+			return true;
+	return false;
+}
+
+/* Mount points for the image server, in the form imgfs_wire.h describes. */
+static int entries_make(const struct build *b, struct berth_err *err)
+{
+	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
+	int fd;
+
+	for (size_t i = 0; i < b->n; i++) {
+		if (!is_wanted(&b->v[i]) || is_in_earlier(b, i))
+			continue;
+		strbuf_puts(&text, b->v[i].dir ? "d" : "f");
+		strbuf_add(&text, b->v[i].mount->target, strlen(b->v[i].mount->target) + 1);
+	}
+	if (!strbuf_ok(&text))
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot list the mount points");
+	if (text.len > IMGFS_ENTRIES_MAX)
+		return berth_fail(err, BERTH_EUSAGE, 0, "the binds' paths have over %d bytes",
+				  IMGFS_ENTRIES_MAX);
+	fd = fd_memfile("berth-entries", text.text ? text.text : "", text.len);
+	if (fd < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot list the mount points");
+	return fd;
+}
+
+static int attach_dir(struct build *b, int dir_fd, struct berth_err *err)
+{
+	cleanup_free struct skeleton_target *targets = calloc(b->n + 1, sizeof(*targets));
+	size_t n = 0;
+
+	if (!targets)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot list the mount points");
+	for (size_t i = 0; i < b->n; i++)
+		if (is_wanted(&b->v[i]) && !is_in_earlier(b, i))
+			targets[n++] = (struct skeleton_target){ b->v[i].mount->target, b->v[i].dir };
+	return skeleton_root(b->arm, dir_fd, b->tmp_fd, targets, n, &b->root_fd, err);
+}
+
+static int attach_root(struct build *b, const struct room_spec *spec, int image_fd, struct berth_err *err)
+{
+	cleanup_close int entries = -1, dir = -1;
+
+	if (image_fd >= 0) {
+		entries = entries_make(b, err);
+		if (entries < 0)
+			return -1;
+		return b->arm->root_image(b->arm->ctx, image_fd, entries, &b->root_fd, err);
+	}
+	/* Anew: a descriptor from before the namespace cannot be cloned in it. */
+	dir = fd_open_user(spec->image, O_PATH | O_DIRECTORY);
+	if (dir < 0)
+		return berth_fail(err, BERTH_EIMAGE, errno, "cannot open image '%s'", spec->image);
+	return attach_dir(b, dir, err);
+}
+
+static int attach_one(struct build *b, struct source *s, struct berth_err *err)
+{
+	const struct plan_mount *m = s->mount;
+	unsigned int flags = (m->flags & PLAN_READONLY ? ARM_READONLY : 0) |
+			     (m->flags & PLAN_DEV ? ARM_DEV : 0);
+	cleanup_close int dst = -1;
+
+	if (m->kind != PLAN_BIND) {
+		flags = ARM_READONLY;
+		s->fd = ids_make(b->root_fd, m->target, m->source, b->tmp_fd,
+				 m->kind == PLAN_PASSWD ? "passwd" : "group", err);
+		if (s->fd < 0)
+			return -1;
+	}
+	dst = fd_open_in_root(b->root_fd, m->target, O_PATH | (s->dir ? O_DIRECTORY : 0));
+	if (dst < 0 && (m->flags & PLAN_OPTIONAL))
+		return 0;
+	if (dst < 0) {
+		berth_fail(err, BERTH_EIMAGE, errno, "cannot bind on '%s'", m->target);
+		return berth_hint(err, s->dir ? "it must be a directory, or absent, in the image; inside "
+						"another bind it must exist"
+					      : "it must be a file, or absent, in the image; inside "
+						"another bind it must exist");
+	}
+	if (b->arm->bind(b->arm->ctx, s->fd, dst, flags, err) < 0)
+		return berth_context(err, "bind '%s' on '%s'", m->source, m->target);
+	return 0;
+}
+
+int room_build(const struct arm *arm, const struct room_spec *spec, const struct site *site,
+	       const char *pmix_dir, struct room_stamps *stamps, struct berth_err *err)
+{
+	cleanup(build_done) struct build b = { .arm = arm, .root_fd = -1, .tmp_fd = -1 };
+	cleanup(plan_done) struct plan plan = { 0 };
+	cleanup_close int image_fd = -1;
+	struct image_pin pin;
+
+	if (room_open_image(spec, &image_fd, &pin, err) < 0 ||
+	    plan_make(spec, site, pmix_dir, &plan, err) < 0 || open_sources(&b, &plan, err) < 0)
+		return -1;
+	if (pin.kind == IMAGE_DIR)
+		cleanup_close_fn(&image_fd);
+	room_stamp(stamps, PHASE_OPEN);
+	if (arm->tmpfs(arm->ctx, &b.tmp_fd, err) < 0)
+		return -1;
+	if (attach_root(&b, spec, image_fd, err) < 0)
+		return berth_context(err, "image '%s'", spec->image);
+	room_stamp(stamps, PHASE_ROOT);
+	for (size_t i = 0; i < b.n; i++)
+		if (is_wanted(&b.v[i]) && attach_one(&b, &b.v[i], err) < 0)
+			return -1;
+	room_stamp(stamps, PHASE_BINDS);
+	if (arm->finish(arm->ctx, err) < 0)
+		return -1;
+	room_stamp(stamps, PHASE_PIVOT);
+	return 0;
+}

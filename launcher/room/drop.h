@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * drop.h - give rights up for good, and prove that they are gone.
+ */
+#ifndef BERTH_DROP_H
+#define BERTH_DROP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct berth_err;
+
+/*
+ * Lose every capability (effective, permitted, inheritable, ambient, bounding) and the way to
+ * new ones (no_new_privs); read all of it back.
+ */
+int drop_caps(struct berth_err *err);
+
+/*
+ * Become 'uid', 'gid' and 'groups', then drop_caps(). Reads the ids back and tries to become
+ * root again; if that works the process aborts, because nobody can tell what it would do next.
+ */
+int drop_to(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups, struct berth_err *err);
+
+/* Does this process have CAP_SYS_ADMIN, in whichever user namespace it is? */
+bool drop_can_mount(void);
+
+/* Keep CAP_SYS_CHROOT, and only it, over the next exec (ambient). */
+int drop_but_chroot(struct berth_err *err);
+
+/* SIG_IGN for all that can be ignored: a step's signals are for its program, not for us. */
+void drop_signals(void);
+
+#endif

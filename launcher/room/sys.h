@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sys.h - system calls that glibc 2.34, the oldest we build with, has no wrappers for.
+ *
+ * KERNEL: open_tree, move_mount, fsopen, fsconfig, fsmount 5.2; mount_setattr 5.12;
+ * pidfd_open 5.3; close_range 5.9. The floor is 5.14.
+ */
+#ifndef BERTH_SYS_H
+#define BERTH_SYS_H
+
+#include <linux/mount.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static inline int sys_open_tree(int dir_fd, const char *path, unsigned int flags)
+{
+	return (int)syscall(SYS_open_tree, dir_fd, path, flags);
+}
+
+static inline int sys_move_mount(int from_fd, const char *from, int to_fd, const char *to,
+				 unsigned int flags)
+{
+	return (int)syscall(SYS_move_mount, from_fd, from, to_fd, to, flags);
+}
+
+static inline int sys_fsopen(const char *name, unsigned int flags)
+{
+	return (int)syscall(SYS_fsopen, name, flags);
+}
+
+static inline int sys_fsconfig(int fd, unsigned int cmd, const char *key, const void *value, int aux)
+{
+	return (int)syscall(SYS_fsconfig, fd, cmd, key, value, aux);
+}
+
+static inline int sys_fsmount(int fd, unsigned int flags, unsigned int attr)
+{
+	return (int)syscall(SYS_fsmount, fd, flags, attr);
+}
+
+static inline int sys_mount_setattr(int dir_fd, const char *path, unsigned int flags,
+				    struct mount_attr *attr)
+{
+	return (int)syscall(SYS_mount_setattr, dir_fd, path, flags, attr, sizeof(*attr));
+}
+
+static inline int sys_pivot_root(const char *new_root, const char *put_old)
+{
+	return (int)syscall(SYS_pivot_root, new_root, put_old);
+}
+
+static inline int sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+/*
+ * fork() without a SIGCHLD at the child's end, so that a program which later takes this
+ * process's place never sees a signal of a child that is not its own. Wait with __WALL.
+ */
+static inline pid_t sys_fork_silent(void)
+{
+	return (pid_t)syscall(SYS_clone, 0UL, NULL, NULL, NULL, 0UL);
+}
+
+#endif

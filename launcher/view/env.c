@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* env.c - the environment of a task as a list of edits; see env.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "launcher/view/env.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "libimage/base/path.h"
+
+/* Settings of container runtimes: meant for them, not for the program. */
+static const char *const own_prefix[] = {
+	"BERTH_", "APPTAINER_", "SINGULARITY_", "BERTHENV_", "APPTAINERENV_", "SINGULARITYENV_",
+};
+
+/* "BERTHENV_X=v" sets X=v; the first of them that names X wins, and --env wins over all. */
+static const char *const set_prefix[] = { "SINGULARITYENV_", "APPTAINERENV_", "BERTHENV_" };
+
+/*
+ * What steers the image's loader, libc or shell with paths that mean something on the host
+ * only: LD_PRELOAD of a host library kills every program of another libc.
+ */
+static const char *const host_prefix[] = { "LD_", "BASH_FUNC_" };
+static const char *const host_name[] = {
+	"BASH_ENV", "GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH",
+};
+
+/* The image is known inside by these names; many programs look for the last pair. */
+static const char *const image_name[] = {
+	"BERTH_CONTAINER", "APPTAINER_CONTAINER", "SINGULARITY_CONTAINER",
+};
+static const char *const base_name[] = { "BERTH_NAME", "APPTAINER_NAME", "SINGULARITY_NAME" };
+
+void env_edits_done(struct env_edits *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		free(e->v[i].name);
+		free(e->v[i].value);
+	}
+	free(e->v);
+	memset(e, 0, sizeof(*e));
+}
+
+static int no_memory(struct berth_err *err)
+{
+	return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot prepare the environment");
+}
+
+/* Append an edit; value NULL unsets. */
+static int edit(struct env_edits *e, const char *name, size_t name_len, const char *value,
+		struct berth_err *err)
+{
+	struct env_edit *v = reallocarray(e->v, e->n + 1, sizeof(*v));
+
+	if (!v)
+		return no_memory(err);
+	e->v = v;
+	v[e->n] = (struct env_edit){
+		.name = strndup(name, name_len),
+		.value = value ? strdup(value) : NULL,
+	};
+	e->n++; /* also where half of it failed, so that it is freed */
+	if (!v[e->n - 1].name || (value && !v[e->n - 1].value))
+		return no_memory(err);
+	return 0;
+}
+
+int env_edits_add(struct env_edits *e, const char *name, const char *value, struct berth_err *err)
+{
+	return edit(e, name, strlen(name), value, err);
+}
+
+bool env_edits_set_by(const struct env_edits *e, const char *name)
+{
+	for (size_t i = e->n; i > 0; i--)
+		if (strcmp(e->v[i - 1].name, name) == 0)
+			return e->v[i - 1].value != NULL;
+	return false;
+}
+
+static bool starts_with_any(const char *entry, const char *const *prefix, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(entry, prefix[i], strlen(prefix[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool name_is(const char *entry, size_t name_len, const char *name)
+{
+	return strlen(name) == name_len && memcmp(entry, name, name_len) == 0;
+}
+
+static bool stays_out(const char *entry, size_t name_len)
+{
+	if (starts_with_any(entry, own_prefix, ARRAY_SIZE(own_prefix)) ||
+	    starts_with_any(entry, host_prefix, ARRAY_SIZE(host_prefix)))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(host_name); i++)
+		if (name_is(entry, name_len, host_name[i]))
+			return true;
+	return false;
+}
+
+static const char *host_value(const char *const *host, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; host[i]; i++)
+		if (strncmp(host[i], name, n) == 0 && host[i][n] == '=')
+			return host[i] + n + 1;
+	return NULL;
+}
+
+/* PATH is built up from up to three settings and set once. */
+struct path_parts {
+	const char *whole, *before, *after;
+};
+
+/* One NAME=VALUE that the user set for inside. */
+static int set_pair(struct env_edits *e, const char *pair, struct path_parts *path, struct berth_err *err)
+{
+	const char *eq = strchr(pair, '=');
+	size_t n = eq ? (size_t)(eq - pair) : 0;
+
+	if (n == 0)
+		return 0;
+	if (name_is(pair, n, "PATH"))
+		path->whole = eq + 1;
+	else if (name_is(pair, n, "PREPEND_PATH"))
+		path->before = eq + 1;
+	else if (name_is(pair, n, "APPEND_PATH"))
+		path->after = eq + 1;
+	else if (!name_is(pair, n, "HOME")) /* the home that is bound is the home there is */
+		return edit(e, pair, n, eq + 1, err);
+	return 0;
+}
+
+static int set_users(struct env_edits *e, const char *const *host, const struct room_spec *spec,
+		     struct path_parts *path, struct berth_err *err)
+{
+	for (size_t p = 0; p < ARRAY_SIZE(set_prefix); p++) {
+		for (size_t i = 0; host[i]; i++) {
+			const char *pair = str_after(host[i], set_prefix[p]);
+
+			if (pair && set_pair(e, pair, path, err) < 0)
+				return -1;
+		}
+	}
+	for (size_t i = 0; i < spec->env.n; i++)
+		if (set_pair(e, spec->env.v[i], path, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int set_path(struct env_edits *e, const struct path_parts *path, struct berth_err *err)
+{
+	cleanup(strbuf_done) struct strbuf value = STRBUF_INIT;
+
+	if (path->before && path->before[0] != '\0')
+		strbuf_printf(&value, "%s:", path->before);
+	strbuf_puts(&value, path->whole ? path->whole : ENV_DEFAULT_PATH);
+	if (path->after && path->after[0] != '\0')
+		strbuf_printf(&value, ":%s", path->after);
+	if (!strbuf_ok(&value))
+		return no_memory(err);
+	return env_edits_add(e, "PATH", value.text, err);
+}
+
+static int plan(const char *const *host, const struct room_spec *spec, struct env_edits *e,
+		struct berth_err *err)
+{
+	const char *path = host_value(host, "PATH");
+	struct path_parts parts = { 0 };
+
+	for (size_t i = 0; host[i]; i++) {
+		size_t n = strcspn(host[i], "=");
+
+		if (host[i][n] == '=' && n > 0 && stays_out(host[i], n) && edit(e, host[i], n, NULL, err) < 0)
+			return -1;
+	}
+	if (spec->home && env_edits_add(e, "HOME", spec->home, err) < 0)
+		return -1;
+	if (path && env_edits_add(e, "USER_PATH", path, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(image_name); i++)
+		if (env_edits_add(e, image_name[i], spec->image, err) < 0 ||
+		    env_edits_add(e, base_name[i], path_base(spec->image), err) < 0)
+			return -1;
+	if (set_users(e, host, spec, &parts, err) < 0)
+		return -1;
+	return set_path(e, &parts, err);
+}
+
+int env_plan(const char *const *host, const struct room_spec *spec, struct env_edits *ret,
+	     struct berth_err *err)
+{
+	struct env_edits e = { 0 };
+
+	if (plan(host, spec, &e, err) < 0) {
+		env_edits_done(&e);
+		return -1;
+	}
+	*ret = e;
+	return 0;
+}
+
+/* Is 'name' edited at position 'from' or later? */
+static bool edited(const struct env_edits *e, size_t from, const char *name, size_t name_len)
+{
+	for (size_t i = from; i < e->n; i++)
+		if (name_is(name, name_len, e->v[i].name))
+			return true;
+	return false;
+}
+
+int env_apply(const char *const *host, const struct env_edits *edits, struct strlist *ret,
+	      struct berth_err *err)
+{
+	struct strlist out = STRLIST_INIT;
+
+	for (size_t i = 0; host[i]; i++) {
+		size_t n = strcspn(host[i], "=");
+
+		if (host[i][n] == '=' && n > 0 && !edited(edits, 0, host[i], n))
+			strlist_add(&out, host[i]);
+	}
+	for (size_t i = 0; i < edits->n; i++) {
+		const struct env_edit *v = &edits->v[i];
+		cleanup_free char *pair = NULL;
+
+		if (!v->value || edited(edits, i + 1, v->name, strlen(v->name)))
+			continue;
+		if (asprintf(&pair, "%s=%s", v->name, v->value) < 0) {
+			pair = NULL;
+			out.failed = true;
+			break;
+		}
+		strlist_add(&out, pair);
+	}
+	if (!strlist_ok(&out)) {
+		strlist_done(&out);
+		return no_memory(err);
+	}
+	*ret = out;
+	return 0;
+}

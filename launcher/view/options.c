@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* options.c - the table of settings and what each means; see options.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "launcher/view/options.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "libimage/base/path.h"
+
+static int set_bind(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	return bind_parse_list(arg, &spec->binds, err);
+}
+
+static int set_pwd(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	char *pwd;
+
+	if (arg[0] != '/' || strlen(arg) >= PATH_MAX) {
+		berth_fail(err, BERTH_EUSAGE, 0, "'%.200s' is not an absolute path", arg);
+		return berth_hint(err, "name a directory as it is called inside the image");
+	}
+	pwd = strdup(arg);
+	if (!pwd)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep '%.200s'", arg);
+	path_tidy(pwd);
+	free(spec->pwd);
+	spec->pwd = pwd;
+	return 0;
+}
+
+/* "NAME=VALUE" with a name that a shell could hold. */
+static int check_pair(const char *pair, struct berth_err *err)
+{
+	size_t n = strcspn(pair, "=");
+	size_t good = strspn(pair, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+	if (pair[n] != '=') {
+		berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' is not NAME=VALUE", pair);
+		return berth_hint(err, "a comma in a value is written with a backslash before it");
+	}
+	if (n == 0 || good < n || (pair[0] >= '0' && pair[0] <= '9'))
+		return berth_fail(err, BERTH_EUSAGE, 0, "'%.*s' cannot be the name of a variable",
+				  n < 100 ? (int)n : 100, pair);
+	if (n == 4 && memcmp(pair, "HOME", 4) == 0) {
+		berth_fail(err, BERTH_EUSAGE, 0, "HOME cannot be set");
+		return berth_hint(err, "it is always the home directory that is bound");
+	}
+	return 0;
+}
+
+/* "A=B,C=D"; a backslash before a comma makes it part of the value. */
+static int set_env(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	cleanup_free char *pair = malloc(strlen(arg) + 1);
+	size_t n = 0;
+
+	if (!pair)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a variable");
+	for (const char *p = arg;; p++) {
+		if (p[0] == '\\' && p[1] == ',') {
+			pair[n++] = *++p;
+			continue;
+		}
+		if (*p != '\0' && *p != ',') {
+			pair[n++] = *p;
+			continue;
+		}
+		pair[n] = '\0';
+		if (check_pair(pair, err) < 0)
+			return -1;
+		strlist_add(&spec->env, pair);
+		n = 0;
+		if (*p == '\0')
+			break;
+	}
+	if (!strlist_ok(&spec->env))
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a variable");
+	return 0;
+}
+
+static int set_verbose(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	(void)arg;
+	(void)err;
+	spec->verbose = true;
+	spec->quiet = false;
+	return 0;
+}
+
+static int set_quiet(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	(void)arg;
+	(void)err;
+	spec->quiet = true;
+	spec->verbose = false;
+	return 0;
+}
+
+#define FACE_ALL (FACE_CLI | FACE_SLURM | FACE_ENV)
+
+/* name, also, letter, argument, help, variable, also, faces, meaning */
+const struct option_row option_rows[] = {
+	{ "bind", NULL, 'B', "SRC[:DST[:ro]],...", "show these host paths inside", "BIND", "BINDPATH",
+	  FACE_ALL, set_bind },
+	{ "pwd", "cwd", 0, "DIR", "start in this directory, as it is called inside", "PWD", NULL,
+	  FACE_ALL, set_pwd },
+	{ "env", NULL, 0, "NAME=VALUE,...", "set these variables inside", "ENV", NULL,
+	  FACE_ALL, set_env },
+	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
+	  FACE_CLI | FACE_ENV, set_verbose },
+	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,
+	  FACE_CLI | FACE_ENV, set_quiet },
+};
+const size_t option_count = ARRAY_SIZE(option_rows);
+
+const struct option_row *option_by_name(const char *name)
+{
+	for (size_t i = 0; i < option_count; i++)
+		if (strcmp(option_rows[i].name, name) == 0 ||
+		    (option_rows[i].also && strcmp(option_rows[i].also, name) == 0))
+			return &option_rows[i];
+	return NULL;
+}
+
+const struct option_row *option_by_letter(char letter)
+{
+	for (size_t i = 0; letter != 0 && i < option_count; i++)
+		if (option_rows[i].letter == letter)
+			return &option_rows[i];
+	return NULL;
+}
+
+/* The value of "PREFIX_NAME" in 'env', or NULL where it is not set or empty. */
+static const char *find(const char *const *env, const char *prefix, const char *name)
+{
+	for (size_t i = 0; env[i]; i++) {
+		const char *rest = str_after(env[i], prefix);
+
+		rest = rest ? str_after(rest, name) : NULL;
+		if (rest && rest[0] == '=')
+			return rest[1] != '\0' ? rest + 1 : NULL;
+	}
+	return NULL;
+}
+
+/* Returns 1, 0, or -1 for what is neither. */
+static int parse_bool(const char *text)
+{
+	static const char *const yes[] = { "1", "yes", "true", "on" };
+	static const char *const no[] = { "0", "no", "false", "off" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+		if (strcasecmp(text, yes[i]) == 0)
+			return 1;
+		if (strcasecmp(text, no[i]) == 0)
+			return 0;
+	}
+	return -1;
+}
+
+static int set_from(const struct option_row *row, const char *value, struct room_spec *spec,
+		    struct berth_err *err)
+{
+	int on;
+
+	if (row->arg)
+		return row->set(spec, value, err);
+	on = parse_bool(value);
+	if (on < 0)
+		return berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' is neither yes nor no", value);
+	return on ? row->set(spec, NULL, err) : 0;
+}
+
+int options_from_env(const char *const *env, struct room_spec *spec, struct berth_err *err)
+{
+	static const char *const prefix[] = { "BERTH_", "APPTAINER_", "SINGULARITY_" };
+
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (!(row->faces & FACE_ENV))
+			continue;
+		for (size_t p = 0; p < ARRAY_SIZE(prefix); p++) {
+			const char *name = row->env, *value = find(env, prefix[p], name);
+
+			if (!value && row->env_also) {
+				name = row->env_also;
+				value = find(env, prefix[p], name);
+			}
+			if (!value)
+				continue;
+			if (set_from(row, value, spec, err) < 0)
+				return berth_context(err, "%s%s", prefix[p], name);
+			break;
+		}
+	}
+	return 0;
+}
