@@ -62,6 +62,19 @@ same_as_kernel() { # same_as_kernel IMAGE [OFFSET]
 	[ "$output" = "31 $(stat -c %s "$T/small.sqfs")" ]
 }
 
+@test "a SIF made by berth build, found at its partition" {
+	[ -x "$BUILD/berth" ] || skip "needs: the berth program"
+	mkdir -p "$T/rootfs"
+	cp -a "$T/small/." "$T/rootfs"
+	"$BUILD/berth" build --force "$T/a.sif" "$T/rootfs"
+	run in_image "$T/a.sif" "$T/mnt" cat "$T/mnt/etc/hosts"
+	echo "$output"
+	[ "$status" = 0 ] && [ "$output" = "image's" ]
+	run "$IMGFS" --locate 9 9<"$T/a.sif"
+	[ "$status" = 0 ]
+	[ "$(dd if="$T/a.sif" bs=1 skip="${output% *}" count=4 status=none)" = hsqs ]
+}
+
 @test "entries that the image lacks appear, where they are wanted and nowhere else" {
 	# shellcheck disable=SC2016
 	run in_image -e d:/gpfs/project/x -e f:/etc/resolv.conf -e f:/etc/hosts -e d:/run/munge \
