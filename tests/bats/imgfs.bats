@@ -63,10 +63,10 @@ same_as_kernel() { # same_as_kernel IMAGE [OFFSET]
 }
 
 @test "a SIF made by berth build, found at its partition" {
-	[ -x "$BUILD/berth" ] || skip "needs: the berth program"
+	[ -x "$BUILD/berth-image" ] || skip "needs: the berth-image program"
 	mkdir -p "$T/rootfs"
 	cp -a "$T/small/." "$T/rootfs"
-	"$BUILD/berth" build --force "$T/a.sif" "$T/rootfs"
+	"$BUILD/berth-image" build --force "$T/a.sif" "$T/rootfs"
 	run in_image "$T/a.sif" "$T/mnt" cat "$T/mnt/etc/hosts"
 	echo "$output"
 	[ "$status" = 0 ] && [ "$output" = "image's" ]
