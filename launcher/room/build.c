@@ -153,7 +153,7 @@ static int entries_make(const struct build *b, struct berth_err *err)
 	return fd;
 }
 
-static int skeleton_targets(struct build *b, struct berth_err *err)
+static int attach_dir(struct build *b, int dir_fd, struct berth_err *err)
 {
 	cleanup_free struct skeleton_target *targets = calloc(b->n + 1, sizeof(*targets));
 	size_t n = 0;
@@ -163,7 +163,7 @@ static int skeleton_targets(struct build *b, struct berth_err *err)
 	for (size_t i = 0; i < b->n; i++)
 		if (is_wanted(&b->v[i]) && !is_in_earlier(b, i))
 			targets[n++] = (struct skeleton_target){ b->v[i].mount->target, b->v[i].dir };
-	return skeleton_make(b->arm, b->root_fd, b->tmp_fd, targets, n, err);
+	return skeleton_root(b->arm, dir_fd, b->tmp_fd, targets, n, &b->root_fd, err);
 }
 
 static int attach_root(struct build *b, const struct room_spec *spec, int image_fd, struct berth_err *err)
@@ -180,9 +180,7 @@ static int attach_root(struct build *b, const struct room_spec *spec, int image_
 	dir = fd_open_user(spec->image, O_PATH | O_DIRECTORY);
 	if (dir < 0)
 		return berth_fail(err, BERTH_EIMAGE, errno, "cannot open image '%s'", spec->image);
-	if (b->arm->root_dir(b->arm->ctx, dir, &b->root_fd, err) < 0)
-		return -1;
-	return skeleton_targets(b, err);
+	return attach_dir(b, dir, err);
 }
 
 static int attach_one(struct build *b, struct source *s, struct berth_err *err)

@@ -21,11 +21,12 @@ struct parent {
 	dev_t dev;
 	ino_t ino;
 	int made_fd; /* the skeleton's directory in the tmpfs */
+	bool root;   /* it is the image's root itself */
 };
 
 struct work {
 	const struct arm *arm;
-	int root_fd, tmp_fd;
+	int image_fd, tmp_fd, root_fd;
 	struct parent *parents;
 	size_t n;
 };
@@ -37,6 +38,7 @@ static void work_done(struct work *w)
 		cleanup_close_fn(&w->parents[i].made_fd);
 	}
 	free(w->parents);
+	cleanup_close_fn(&w->root_fd);
 }
 
 static void closedir_fn(DIR **d)
@@ -173,10 +175,10 @@ static struct parent *parent_get(struct work *w, int fd, const char *path, size_
 				 struct berth_err *err)
 {
 	struct parent *grown, *p;
-	struct stat st;
+	struct stat st, top;
 	char name[32];
 
-	if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)) {
+	if (fstat(fd, &st) < 0 || fstat(w->image_fd, &top) < 0 || !S_ISDIR(st.st_mode)) {
 		berth_fail(err, BERTH_EIMAGE, 0, "mount point '%s' lies below something that is no "
 			   "directory", want);
 		return NULL;
@@ -191,7 +193,9 @@ static struct parent *parent_get(struct work *w, int fd, const char *path, size_
 	}
 	w->parents = grown;
 	p = &w->parents[w->n];
-	*p = (struct parent){ .path = strndup(path, len), .dev = st.st_dev, .ino = st.st_ino, .made_fd = -1 };
+	*p = (struct parent){ .path = strndup(path, len), .dev = st.st_dev, .ino = st.st_ino,
+			      .made_fd = -1,
+			      .root = st.st_dev == top.st_dev && st.st_ino == top.st_ino };
 	w->n++;
 	(void)snprintf(name, sizeof(name), "skeleton%zu", w->n);
 	if (!p->path || mkdirat(w->tmp_fd, name, 0755) < 0 ||
@@ -204,20 +208,14 @@ static struct parent *parent_get(struct work *w, int fd, const char *path, size_
 	return p;
 }
 
-/* Put the skeleton over its parent, then the parent's entries into it. */
-static int parent_attach(struct work *w, const struct parent *p, struct berth_err *err)
+/* Bind the entries of 'old' onto the same names in 'now'. */
+static int show_entries(struct work *w, int old, int now, const char *path, struct berth_err *err)
 {
-	const char *path = p->path[0] ? p->path : "/";
-	cleanup_close int old = fd_open_in_root(w->root_fd, path, O_PATH | O_DIRECTORY);
-	cleanup_close int now = -1, list = -1;
+	cleanup_close int list = openat(old, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup(closedir_fn) DIR *dir = NULL;
 	const struct dirent *e;
 
-	if (old < 0 || w->arm->bind(w->arm->ctx, p->made_fd, old, ARM_READONLY, err) < 0)
-		return old < 0 ? berth_fail(err, BERTH_ESYS, errno, "cannot open '%s'", path) : -1;
-	now = fd_open_in_root(w->root_fd, path, O_PATH | O_DIRECTORY);
-	list = openat(old, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (now < 0 || list < 0 || !(dir = fdopendir(list)))
+	if (list < 0 || !(dir = fdopendir(list)))
 		return berth_fail(err, BERTH_ESYS, errno, "cannot list '%s' in the image", path);
 	(void)take_fd(&list);
 	while ((e = readdir(dir))) {
@@ -238,6 +236,37 @@ static int parent_attach(struct work *w, const struct parent *p, struct berth_er
 	return 0;
 }
 
+/*
+ * Put the skeleton over its parent, then the parent's entries into it. What lies over a root
+ * directory is not seen from there, so the image's own root is not covered but replaced.
+ */
+static int parent_attach(struct work *w, const struct parent *p, struct berth_err *err)
+{
+	cleanup_close int old = -1, now = -1;
+
+	if (p->root)
+		return show_entries(w, w->image_fd, w->root_fd, "/", err);
+	old = fd_open_in_root(w->root_fd, p->path, O_PATH | O_DIRECTORY);
+	if (old < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot open '%s'", p->path);
+	if (w->arm->bind(w->arm->ctx, p->made_fd, old, ARM_READONLY, err) < 0)
+		return -1;
+	now = fd_open_in_root(w->root_fd, p->path, O_PATH | O_DIRECTORY);
+	if (now < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot open '%s'", p->path);
+	return show_entries(w, old, now, p->path, err);
+}
+
+static int attach_root(struct work *w, struct berth_err *err)
+{
+	int fd = w->image_fd;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (w->parents[i].root)
+			fd = w->parents[i].made_fd;
+	return w->arm->root_dir(w->arm->ctx, fd, &w->root_fd, err);
+}
+
 static int by_length(const void *a, const void *b)
 {
 	size_t x = strlen(((const struct parent *)a)->path), y = strlen(((const struct parent *)b)->path);
@@ -245,15 +274,17 @@ static int by_length(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-int skeleton_make(const struct arm *arm, int root_fd, int tmp_fd, const struct skeleton_target *targets,
-		  size_t n, struct berth_err *err)
+int skeleton_root(const struct arm *arm, int image_fd, int tmp_fd, const struct skeleton_target *targets,
+		  size_t n, int *ret_root, struct berth_err *err)
 {
-	cleanup(work_done) struct work w = { .arm = arm, .root_fd = root_fd, .tmp_fd = tmp_fd };
+	cleanup(work_done) struct work w = {
+		.arm = arm, .image_fd = image_fd, .tmp_fd = tmp_fd, .root_fd = -1,
+	};
 
 	for (size_t i = 0; i < n; i++) {
 		cleanup_close int fd = -1;
 		const char *want = targets[i].path;
-		ssize_t len = deepest(root_fd, want, &fd, err);
+		ssize_t len = deepest(image_fd, want, &fd, err);
 		const struct parent *p;
 
 		if (len < 0)
@@ -264,11 +295,14 @@ int skeleton_make(const struct arm *arm, int root_fd, int tmp_fd, const struct s
 		if (!p || make_chain(p->made_fd, want + len + 1, targets[i].dir, err) < 0)
 			return -1;
 	}
+	if (attach_root(&w, err) < 0)
+		return -1;
 	/* Shallow first: the skeleton of /home is attached inside that of /. */
 	if (w.n > 1)
 		qsort(w.parents, w.n, sizeof(*w.parents), by_length);
 	for (size_t i = 0; i < w.n; i++)
 		if (parent_attach(&w, &w.parents[i], err) < 0)
 			return -1;
+	*ret_root = take_fd(&w.root_fd);
 	return 0;
 }

@@ -27,11 +27,12 @@ struct skeleton_target {
 };
 
 /*
- * Make all 'targets' exist below 'root_fd'; those that do are left alone. 'tmp_fd' is where
- * files can be made (arm->tmpfs).
+ * Attach the directory 'image_fd' as the room's root (arm->root_dir), so that all 'targets'
+ * exist in it; those that do are left alone. 'tmp_fd' is where files can be made (arm->tmpfs).
+ * Puts an O_PATH descriptor of the root in *ret_root.
  * Fails: BERTH_EIMAGE a parent with too many entries: names the directory to create.
  */
-int skeleton_make(const struct arm *arm, int root_fd, int tmp_fd, const struct skeleton_target *targets,
-		  size_t n, struct berth_err *err);
+int skeleton_root(const struct arm *arm, int image_fd, int tmp_fd, const struct skeleton_target *targets,
+		  size_t n, int *ret_root, struct berth_err *err);
 
 #endif
