@@ -242,7 +242,7 @@ static void mpi_daemon_named(void)
 {
 	host.argv[0] = (char *)(size_t)"/nowhere/orted";
 	step_with("good", 1);
-	check(ran.inside[0] && ran.status[0] == 127);
+	check(ran.status[0] == 127); /* so it looked */
 }
 
 static void bad_image(const char *image, const char *what)
