@@ -63,9 +63,12 @@ cluster_hierarchies()
 # The version whose controllers Slurm will use.
 cluster_cgroup_version()
 {
-	if cluster_hierarchies | grep -qE '^cgroup .* ([a-z,]*,)?freezer(,[a-z]*)* '; then
+	local all
+
+	all=$(cluster_hierarchies)
+	if grep -qE '^cgroup .* ([a-z,]*,)?freezer(,[a-z]*)* ' <<<"$all"; then
 		echo v1
-	elif cluster_hierarchies | grep -q '^cgroup2 '; then
+	elif grep -q '^cgroup2 ' <<<"$all"; then
 		echo v2
 	else
 		cluster_die "no cgroup hierarchy is mounted"
