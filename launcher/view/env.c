@@ -69,9 +69,17 @@ static int edit(struct env_edits *e, const char *name, size_t name_len, const ch
 	return 0;
 }
 
-static int set(struct env_edits *e, const char *name, const char *value, struct berth_err *err)
+int env_edits_add(struct env_edits *e, const char *name, const char *value, struct berth_err *err)
 {
 	return edit(e, name, strlen(name), value, err);
+}
+
+bool env_edits_set_by(const struct env_edits *e, const char *name)
+{
+	for (size_t i = e->n; i > 0; i--)
+		if (strcmp(e->v[i - 1].name, name) == 0)
+			return e->v[i - 1].value != NULL;
+	return false;
 }
 
 static bool starts_with_any(const char *entry, const char *const *prefix, size_t n)
@@ -160,7 +168,7 @@ static int set_path(struct env_edits *e, const struct path_parts *path, struct b
 		strbuf_printf(&value, ":%s", path->after);
 	if (!strbuf_ok(&value))
 		return no_memory(err);
-	return set(e, "PATH", value.text, err);
+	return env_edits_add(e, "PATH", value.text, err);
 }
 
 static int plan(const char *const *host, const struct room_spec *spec, struct env_edits *e,
@@ -175,13 +183,13 @@ static int plan(const char *const *host, const struct room_spec *spec, struct en
 		if (host[i][n] == '=' && n > 0 && stays_out(host[i], n) && edit(e, host[i], n, NULL, err) < 0)
 			return -1;
 	}
-	if (spec->home && set(e, "HOME", spec->home, err) < 0)
+	if (spec->home && env_edits_add(e, "HOME", spec->home, err) < 0)
 		return -1;
-	if (path && set(e, "USER_PATH", path, err) < 0)
+	if (path && env_edits_add(e, "USER_PATH", path, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(image_name); i++)
-		if (set(e, image_name[i], spec->image, err) < 0 ||
-		    set(e, base_name[i], path_base(spec->image), err) < 0)
+		if (env_edits_add(e, image_name[i], spec->image, err) < 0 ||
+		    env_edits_add(e, base_name[i], path_base(spec->image), err) < 0)
 			return -1;
 	if (set_users(e, host, spec, &parts, err) < 0)
 		return -1;

@@ -30,6 +30,11 @@ int env_plan(const char *const *host, const struct room_spec *spec, struct env_e
 	     struct berth_err *err);
 void env_edits_done(struct env_edits *e);
 
+/* Append an edit (value NULL: unset); the last edit of a name is the one that counts. */
+int env_edits_add(struct env_edits *e, const char *name, const char *value, struct berth_err *err);
+/* Does an edit of 'e' give 'name' a value? */
+bool env_edits_set_by(const struct env_edits *e, const char *name);
+
 /* 'host' with the edits done, as a new NULL-terminated vector in 'ret'. */
 int env_apply(const char *const *host, const struct env_edits *edits, struct strlist *ret,
 	      struct berth_err *err);

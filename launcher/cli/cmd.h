@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cmd.h - the subcommands of berth: each is one function that returns the exit status.
+ *
+ * Runs as:  the calling user. argv[0] is the subcommand's name; a subcommand writes its
+ *           result on standard output and messages through log.h.
+ */
+#ifndef BERTH_CMD_H
+#define BERTH_CMD_H
+
+struct command {
+	const char *name, *args, *summary;
+	int (*run)(int argc, char **argv);
+};
+
+int cmd_build(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_shell(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cmd_exec.c - berth exec, run and shell: ask, enter, become the program.
+ *
+ * This process enters the room and then is the program: same pid, session, limits,
+ * descriptors, umask and signals. Nothing stays between the caller and the program.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launcher/cli/cli.h"
+#include "launcher/cli/flags.h"
+#include "launcher/cli/image.h"
+#include "launcher/cli/status.h"
+#include "launcher/room/room.h"
+#include "launcher/view/env.h"
+#include "launcher/view/options.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "libimage/base/log.h"
+#include "libimage/base/path.h"
+#include "libimage/base/program.h"
+
+#define RUNSCRIPT "/.singularity.d/runscript"
+#define RUNSCRIPT_OLD "/singularity"
+#define SHELL_PROMPT "Berth> "
+
+enum { STAMPS_MAX = 512 };
+
+struct job {
+	struct room_spec spec;
+	struct flags flags;
+	int argc;    /* of the words after the flags: image and the program's */
+	char **argv;
+};
+
+static void job_done(struct job *j)
+{
+	room_spec_done(&j->spec);
+}
+
+static int no_memory(struct berth_err *err)
+{
+	return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read the command line");
+}
+
+/* Copy 'text' (may be NULL) into the empty field 'ret'. */
+static int keep(char **ret, const char *text, struct berth_err *err)
+{
+	if (!text)
+		return 0;
+	*ret = strdup(text);
+	return *ret ? 0 : no_memory(err);
+}
+
+/*
+ * Who and where the caller is. The home is passwd's, as with other runtimes: a HOME that
+ * points elsewhere is a trick for one program, not where the user lives. Without an entry in
+ * passwd HOME is all there is.
+ */
+static int fill_caller(struct room_spec *spec, struct berth_err *err)
+{
+	const struct passwd *pw;
+	const struct group *gr;
+	const char *home = getenv("HOME");
+
+	spec->uid = getuid();
+	spec->gid = getgid();
+	spec->cwd = getcwd(NULL, 0);
+	/* The directory was removed, or lies outside of this root: there is nothing to bind. */
+	if (spec->cwd && spec->cwd[0] != '/') {
+		free(spec->cwd);
+		spec->cwd = NULL;
+	}
+	pw = getpwuid(spec->uid);
+	if (pw) {
+		home = pw->pw_dir;
+		if (keep(&spec->user, pw->pw_name, err) < 0)
+			return -1;
+	}
+	if (home && path_is_target(home) && keep(&spec->home, home, err) < 0)
+		return -1;
+	gr = getgrgid(spec->gid);
+	return gr ? keep(&spec->group, gr->gr_name, err) : 0;
+}
+
+/* Parse everything that was said. Returns 1 when --help was asked for, 0, or -1. */
+static int job_parse(struct job *j, int argc, char **argv, int words, struct berth_err *err)
+{
+	const char *const *env = (const char *const *)environ;
+
+	if (fill_caller(&j->spec, err) < 0)
+		return -1;
+	if (options_from_env(env, &j->spec, err) < 0)
+		return -1;
+	if (cli_global.verbose || cli_global.quiet) {
+		j->spec.verbose = cli_global.verbose;
+		j->spec.quiet = cli_global.quiet;
+	}
+	if (flags_parse(argc, argv, &j->spec, &j->flags, err) < 0)
+		return -1;
+	if (j->flags.help)
+		return 1;
+	cli_log_level(j->spec.verbose, j->spec.quiet);
+	j->argc = argc - j->flags.first;
+	j->argv = argv + j->flags.first;
+	if (j->argc < 1)
+		return berth_fail(err, BERTH_EUSAGE, 0, "%s: no image given", argv[0]);
+	if (image_path(j->argv[0], j->spec.cwd, &j->spec.image, err) < 0)
+		return -1;
+	/* "IMAGE -- PROGRAM" is what careful scripts write. */
+	j->argc--;
+	j->argv++;
+	if (j->argc > 0 && strcmp(j->argv[0], "--") == 0) {
+		j->argc--;
+		j->argv++;
+	}
+	if (j->argc < words)
+		return berth_fail(err, BERTH_EUSAGE, 0, "%s: no program given", argv[0]);
+	return 0;
+}
+
+/* The environment inside; 'prompt' (NULL: none) is PS1 unless the user set another for inside. */
+static int make_env(const struct room_spec *spec, const char *prompt, struct strlist *ret,
+		    struct berth_err *err)
+{
+	cleanup(env_edits_done) struct env_edits edits = { 0 };
+	const char *const *host = (const char *const *)environ;
+
+	if (env_plan(host, spec, &edits, err) < 0)
+		return -1;
+	if (prompt && !env_edits_set_by(&edits, "PS1") && env_edits_add(&edits, "PS1", prompt, err) < 0)
+		return -1;
+	return env_apply(host, &edits, ret, err);
+}
+
+static int enter(const struct room_spec *spec, struct berth_err *err)
+{
+	cleanup(site_done) struct site site = { 0 };
+	struct room_stamps stamps;
+	char text[STAMPS_MAX], here[PATH_MAX];
+
+	if (site_load(&site, err) < 0)
+		return -1;
+	log_line(LOG_DETAIL, "image %s", spec->image);
+	if (room_enter(spec, &site, &stamps, err) < 0)
+		return -1;
+	if (spec->verbose) {
+		room_stamps_format(&stamps, text, sizeof(text));
+		log_line(LOG_DETAIL, "%s", text);
+	}
+	if (room_chdir(spec, err) < 0)
+		return -1;
+	if (!spec->pwd && spec->cwd && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
+		log_line(LOG_WARN, "'%s' is not in the image: starting in '%s'", spec->cwd, here);
+	return 0;
+}
+
+/* The value of PATH in 'env'. */
+static const char *path_of(const struct strlist *env)
+{
+	for (size_t i = 0; i < env->n; i++) {
+		const char *value = str_after(env->v[i], "PATH=");
+
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
+/* A file that the kernel knows no way to start is a script without "#!", as execvp() has it. */
+static void exec_script(const char *file, char **argv, char **env)
+{
+	static char shell[] = "/bin/sh";
+	cleanup(strlist_done) struct strlist words = STRLIST_INIT;
+
+	strlist_add(&words, shell);
+	strlist_add(&words, file);
+	for (char **a = argv + 1; *a; a++)
+		strlist_add(&words, *a);
+	if (!strlist_ok(&words)) {
+		errno = ENOMEM;
+		return;
+	}
+	(void)execve(shell, words.v, env);
+}
+
+/* Become the program; returns only on failure. argv is NULL-terminated. */
+static int become(char **argv, struct strlist *env, struct berth_err *err)
+{
+	char file[PATH_MAX];
+
+	if (program_find(argv[0], path_of(env), file, err) < 0)
+		return -1;
+	(void)execve(file, argv, env->v);
+	if (errno == ENOEXEC)
+		exec_script(file, argv, env->v);
+	berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : errno == EACCES ? BERTH_EDENIED : BERTH_ESYS, errno,
+		   "cannot run '%s'", file);
+	if (errno == E2BIG)
+		berth_hint(err, "arguments and environment together are too long; ulimit -s raises the limit");
+	return -1;
+}
+
+static int executable(const char *path)
+{
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+}
+
+static int exec_job(struct job *j, struct berth_err *err)
+{
+	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
+
+	if (make_env(&j->spec, NULL, &env, err) < 0 || enter(&j->spec, err) < 0)
+		return -1;
+	return become(j->argv, &env, err);
+}
+
+static int run_job(struct job *j, struct berth_err *err)
+{
+	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
+	cleanup_free char **words = calloc((size_t)j->argc + 2, sizeof(*words));
+	static char script[] = RUNSCRIPT, old[] = RUNSCRIPT_OLD, shell[] = "/bin/sh";
+
+	if (!words)
+		return no_memory(err);
+	if (make_env(&j->spec, NULL, &env, err) < 0 || enter(&j->spec, err) < 0)
+		return -1;
+	if (executable(script)) {
+		words[0] = script;
+	} else if (executable(old)) {
+		words[0] = old;
+	} else {
+		log_line(LOG_NOTE, "the image has no runscript: running %s", shell);
+		words[0] = shell;
+	}
+	memcpy(words + 1, j->argv, (size_t)j->argc * sizeof(*words));
+	return become(words, &env, err);
+}
+
+static int shell_job(struct job *j, struct berth_err *err)
+{
+	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
+	cleanup_free char *own = NULL, **words = calloc((size_t)j->argc + 3, sizeof(*words));
+	static char bash[] = "/bin/bash", norc[] = "--norc", sh[] = "/bin/sh";
+	size_t n = 0;
+
+	if (!words)
+		return no_memory(err);
+	if (make_env(&j->spec, SHELL_PROMPT, &env, err) < 0 || enter(&j->spec, err) < 0)
+		return -1;
+	if (j->flags.shell) {
+		own = strdup(j->flags.shell);
+		if (!own)
+			return no_memory(err);
+		words[n++] = own;
+	} else if (executable(bash)) {
+		/* The host's ~/.bashrc speaks of the host's programs and would replace the prompt. */
+		words[n++] = bash;
+		words[n++] = norc;
+	} else {
+		words[n++] = sh;
+	}
+	memcpy(words + n, j->argv, (size_t)j->argc * sizeof(*words));
+	return become(words, &env, err);
+}
+
+static int act(int argc, char **argv, int words, int (*run)(struct job *j, struct berth_err *err))
+{
+	cleanup(job_done) struct job j = { .spec = ROOM_SPEC_INIT };
+	struct berth_err err = BERTH_ERR_INIT;
+	int rc = job_parse(&j, argc, argv, words, &err);
+
+	if (rc > 0) {
+		char help[] = "help", *ask[] = { help, argv[0], NULL };
+
+		return cmd_help(2, ask);
+	}
+	if (rc < 0 || run(&j, &err) < 0)
+		return cli_fail(argv[0], &err);
+	return STATUS_OK; /* not reached: the program has taken this process */
+}
+
+int cmd_exec(int argc, char **argv)
+{
+	return act(argc, argv, 1, exec_job);
+}
+
+int cmd_run(int argc, char **argv)
+{
+	return act(argc, argv, 0, run_job);
+}
+
+int cmd_shell(int argc, char **argv)
+{
+	return act(argc, argv, 0, shell_job);
+}

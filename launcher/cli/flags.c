@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* flags.c - the flags of exec, run and shell; see flags.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "launcher/cli/flags.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+
+const struct flag_local flag_locals[] = {
+	{ "shell", "shell", 's', "PATH", "run this shell of the image" },
+};
+const size_t flag_local_count = ARRAY_SIZE(flag_locals);
+
+struct parser {
+	int argc, at; /* argv[at] is being looked at */
+	char **argv;
+	struct room_spec *spec;
+	struct flags *flags;
+};
+
+/* One flag that was found: a row of the common table, or one of this subcommand. */
+struct found {
+	const struct option_row *row;
+	const struct flag_local *local;
+	bool help;
+};
+
+static bool find(const struct parser *p, const char *name, char letter, struct found *ret)
+{
+	*ret = (struct found){ .row = name ? option_by_name(name) : option_by_letter(letter) };
+	if (ret->row && (ret->row->faces & FACE_CLI))
+		return true;
+	ret->row = NULL;
+	for (size_t i = 0; i < flag_local_count; i++) {
+		const struct flag_local *l = &flag_locals[i];
+
+		if (strcmp(l->command, p->argv[0]) != 0)
+			continue;
+		if (name ? strcmp(l->name, name) == 0 : l->letter == letter) {
+			ret->local = l;
+			return true;
+		}
+	}
+	ret->help = name ? strcmp(name, "help") == 0 : letter == 'h';
+	return ret->help;
+}
+
+static bool takes_arg(const struct found *f)
+{
+	return f->local || (f->row && f->row->arg);
+}
+
+/* 'shown' is the flag as the user wrote it, "--bind" or "-B". */
+static int apply(struct parser *p, const struct found *f, const char *shown, const char *arg,
+		 struct berth_err *err)
+{
+	if (f->help) {
+		p->flags->help = true;
+		return 0;
+	}
+	if (f->local) {
+		if (arg[0] == '\0')
+			return berth_fail(err, BERTH_EUSAGE, 0, "%s: the argument is empty", shown);
+		p->flags->shell = arg;
+		return 0;
+	}
+	if (f->row->set(p->spec, arg, err) < 0)
+		return berth_context(err, "%s", shown);
+	return 0;
+}
+
+/* The next word as the argument of the flag 'shown', or NULL and *err. */
+static const char *next_word(struct parser *p, const char *shown, struct berth_err *err)
+{
+	if (p->at + 1 >= p->argc) {
+		berth_fail(err, BERTH_EUSAGE, 0, "%s needs an argument", shown);
+		return NULL;
+	}
+	return p->argv[++p->at];
+}
+
+static int parse_long(struct parser *p, const char *word, struct berth_err *err)
+{
+	const char *eq = strchr(word, '='), *arg = eq ? eq + 1 : NULL;
+	cleanup_free char *shown = eq ? strndup(word, (size_t)(eq - word)) : strdup(word);
+	struct found f;
+
+	if (!shown)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read the command line");
+	if (!find(p, shown + 2, 0, &f))
+		return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%.100s'", shown);
+	if (!takes_arg(&f)) {
+		if (arg)
+			return berth_fail(err, BERTH_EUSAGE, 0, "%s takes no argument", shown);
+		return apply(p, &f, shown, NULL, err);
+	}
+	if (!arg)
+		arg = next_word(p, shown, err);
+	return arg ? apply(p, &f, shown, arg, err) : -1;
+}
+
+static int parse_letters(struct parser *p, const char *word, struct berth_err *err)
+{
+	for (const char *c = word + 1; *c && !p->flags->help; c++) {
+		const char shown[] = { '-', *c, '\0' };
+		const char *arg = NULL;
+		struct found f;
+
+		if (!find(p, NULL, *c, &f))
+			return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%s'", shown);
+		if (!takes_arg(&f)) {
+			if (apply(p, &f, shown, NULL, err) < 0)
+				return -1;
+			continue;
+		}
+		arg = c[1] != '\0' ? c + 1 : next_word(p, shown, err);
+		return arg ? apply(p, &f, shown, arg, err) : -1;
+	}
+	return 0;
+}
+
+int flags_parse(int argc, char **argv, struct room_spec *spec, struct flags *ret, struct berth_err *err)
+{
+	struct parser p = { .argc = argc, .at = 1, .argv = argv, .spec = spec, .flags = ret };
+
+	*ret = (struct flags){ 0 };
+	for (; p.at < argc && !ret->help; p.at++) {
+		const char *word = argv[p.at];
+
+		if (word[0] != '-' || word[1] == '\0')
+			break;
+		if (strcmp(word, "--") == 0) {
+			p.at++;
+			break;
+		}
+		if ((word[1] == '-' ? parse_long(&p, word, err) : parse_letters(&p, word, err)) < 0)
+			return -1;
+	}
+	ret->first = p.at;
+	return 0;
+}

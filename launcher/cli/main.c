@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * main.c - the berth command: flags before the subcommand, then the subcommand.
+ *
+ * Runs as:  the calling user; never setuid (it refuses to be).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "launcher/cli/cli.h"
+#include "launcher/cli/status.h"
+#include "libimage/base/err.h"
+#include "libimage/base/log.h"
+
+/*
+ * Descriptors 0 to 2 that the caller closed are taken by /dev/null, so that no image or
+ * namespace is opened as the program's standard output.
+ */
+static int open_std(void)
+{
+	for (;;) {
+		int fd = open("/dev/null", O_RDWR);
+
+		if (fd < 0)
+			return -1;
+		if (fd > STDERR_FILENO)
+			return close(fd);
+	}
+}
+
+static int usage(const char *what, const char *word)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+
+	if (word)
+		berth_fail(&err, BERTH_EUSAGE, 0, "%s '%.100s'", what, word);
+	else
+		berth_fail(&err, BERTH_EUSAGE, 0, "%s", what);
+	return cli_fail(NULL, &err);
+}
+
+/* The flags before the subcommand. Returns its index, or -1 with the exit status in 'ret'. */
+static int global_flags(int argc, char **argv, int *ret)
+{
+	int i;
+
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		char *alone[] = { argv[0], NULL };
+		const char *word = argv[i];
+
+		if (strcmp(word, "-v") == 0 || strcmp(word, "--verbose") == 0) {
+			cli_global = (struct cli_global){ .verbose = true };
+		} else if (strcmp(word, "-q") == 0 || strcmp(word, "--quiet") == 0) {
+			cli_global = (struct cli_global){ .quiet = true };
+		} else if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
+			*ret = cmd_help(1, alone);
+			return -1;
+		} else if (strcmp(word, "--version") == 0) {
+			*ret = cmd_version(1, alone);
+			return -1;
+		} else {
+			*ret = usage("unknown option", word);
+			return -1;
+		}
+	}
+	return i;
+}
+
+int main(int argc, char **argv)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+	const struct command *c;
+	int at, status = STATUS_FAILED;
+
+	/* Nobody who starts a program by its name leaves argv empty; who does is up to something. */
+	if (argc < 1 || !argv[0] || open_std() < 0)
+		return STATUS_FAILED;
+	cli_log_level(false, false);
+	if (getauxval(AT_SECURE)) {
+		berth_fail(&err, BERTH_EDENIED, 0, "berth must be neither setuid nor setgid");
+		berth_hint(&err, "remove the bits and file capabilities from the program");
+		return cli_fail(NULL, &err);
+	}
+	at = global_flags(argc, argv, &status);
+	if (at < 0)
+		return status;
+	cli_log_level(cli_global.verbose, cli_global.quiet);
+	if (at >= argc)
+		return usage("no command given", NULL);
+	c = command_find(argv[at]);
+	if (!c)
+		return usage("unknown command", argv[at]);
+	if (at + 1 < argc && (strcmp(argv[at + 1], "--help") == 0 || strcmp(argv[at + 1], "-h") == 0)) {
+		char help[] = "help", *words[] = { help, argv[at], NULL };
+
+		return cmd_help(2, words);
+	}
+	return c->run(argc - at, argv + at);
+}

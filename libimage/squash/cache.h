@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cache.h - decompressed blocks shared by threads: a fixed number of slots of one size.
+ *
+ * Two threads that want one block load it once: the second waits for the first. A slot that
+ * is pinned is not reused; since a thread pins few, a free one always comes.
+ */
+#ifndef BERTH_SQUASH_CACHE_H
+#define BERTH_SQUASH_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct berth_err;
+struct cache;
+
+struct cache_slot {
+	uint8_t *data;
+	uint32_t len;  /* bytes in 'data' */
+	uint64_t next; /* the loader's, e.g. where the next block begins */
+	/* private to cache.c */
+	uint64_t key;
+	uint32_t aux;
+	uint32_t pins;
+	int32_t chain;
+	uint8_t state, used;
+};
+
+/* Fill slot->data (of the cache's slot size), len and next. 0, or -1 and *err. */
+typedef int (*cache_load)(void *arg, struct cache_slot *slot, struct berth_err *err);
+
+/* NULL without memory. Memory is only touched as slots are used. */
+struct cache *cache_new(uint32_t slots, size_t slot_bytes);
+struct cache *cache_free(struct cache *c);
+
+/* The slot of ('key', 'aux'), pinned, loaded if need be. NULL and *err. */
+struct cache_slot *cache_get(struct cache *c, uint64_t key, uint32_t aux, cache_load load, void *arg,
+			     struct berth_err *err);
+/* NULL-safe. */
+void cache_put(struct cache *c, struct cache_slot *slot);
+
+#endif

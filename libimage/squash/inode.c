@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* inode.c - inodes by reference, their owners, and the targets of links; see squash.h. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "libimage/base/num.h"
+#include "libimage/squash/squash_i.h"
+
+enum {
+	TYPE_DIR = 1, TYPE_FILE, TYPE_LINK, TYPE_BLOCK, TYPE_CHAR, TYPE_FIFO, TYPE_SOCKET,
+	TYPE_EXT, /* added to the seven above, less one */
+	TYPE_LAST = 14,
+	COMMON_BYTES = 16,
+};
+
+static const struct {
+	mode_t type;
+	uint8_t bytes; /* of the fixed part behind the common one */
+} types[TYPE_LAST + 1] = {
+	[1] = { S_IFDIR, 16 }, [2] = { S_IFREG, 16 }, [3] = { S_IFLNK, 8 }, [4] = { S_IFBLK, 8 },
+	[5] = { S_IFCHR, 8 }, [6] = { S_IFIFO, 4 }, [7] = { S_IFSOCK, 4 }, [8] = { S_IFDIR, 24 },
+	[9] = { S_IFREG, 40 }, [10] = { S_IFLNK, 8 }, [11] = { S_IFBLK, 12 }, [12] = { S_IFCHR, 12 },
+	[13] = { S_IFIFO, 8 }, [14] = { S_IFSOCK, 8 },
+};
+
+static int get_id(struct squash_worker *w, uint16_t i, uint32_t *ret, struct berth_err *err)
+{
+	uint8_t raw[4];
+
+	if (i >= w->s->ids)
+		return squash_damaged(err, "owner %u of %" PRIu32, i, w->s->ids);
+	if (meta_table(w, w->s->id_table, i, raw, sizeof(raw), err) < 0)
+		return -1;
+	*ret = num_le32(raw);
+	return 0;
+}
+
+static void parse_dir(struct squash_inode *o, const uint8_t *p, bool ext)
+{
+	if (ext) {
+		o->nlink = num_le32(p);
+		o->size = num_le32(p + 4);
+		o->data_start = num_le32(p + 8);
+		o->parent = num_le32(p + 12);
+		o->index_count = num_le16(p + 16);
+		o->data_offset = num_le16(p + 18);
+	} else {
+		o->data_start = num_le32(p);
+		o->nlink = num_le32(p + 4);
+		o->size = num_le16(p + 8);
+		o->data_offset = num_le16(p + 10);
+		o->parent = num_le32(p + 12);
+	}
+}
+
+static int parse_file(const struct squash *s, struct squash_inode *o, const uint8_t *p, bool ext,
+		      struct berth_err *err)
+{
+	uint64_t sparse = 0;
+
+	if (ext) {
+		o->data_start = num_le64(p);
+		o->size = num_le64(p + 8);
+		sparse = num_le64(p + 16);
+		o->nlink = num_le32(p + 24);
+		o->fragment = num_le32(p + 28);
+		o->fragment_offset = num_le32(p + 32);
+	} else {
+		o->data_start = num_le32(p);
+		o->fragment = num_le32(p + 4);
+		o->fragment_offset = num_le32(p + 8);
+		o->size = num_le32(p + 12);
+		o->nlink = 1;
+	}
+	if (o->size / s->info.block_size >= FILE_BLOCKS_MAX)
+		return squash_damaged(err, "a file of %" PRIu64 " bytes", o->size);
+	if (o->fragment != NO_FRAGMENT && o->fragment >= s->fragments)
+		return squash_damaged(err, "fragment %" PRIu32 " of %" PRIu32, o->fragment, s->fragments);
+	if (sparse > o->size)
+		sparse = o->size;
+	o->blocks = (o->size - sparse + 511) / 512;
+	return 0;
+}
+
+/* The device number as Linux packs it in 32 bits: 12 bits major, 20 bits minor. */
+static dev_t parse_dev(uint32_t v)
+{
+	return makedev((v & 0xfff00) >> 8, (v & 0xff) | ((v >> 12) & 0xfff00));
+}
+
+static int parse(const struct squash *s, struct squash_inode *o, unsigned int type, const uint8_t *p,
+		 struct berth_err *err)
+{
+	bool ext = type >= TYPE_EXT;
+
+	switch (ext ? type - TYPE_EXT + 1 : type) {
+	case TYPE_DIR:
+		parse_dir(o, p, ext);
+		break;
+	case TYPE_FILE:
+		return parse_file(s, o, p, ext, err);
+	case TYPE_LINK:
+		o->nlink = num_le32(p);
+		o->size = num_le32(p + 4);
+		if (o->size == 0 || o->size >= PATH_MAX)
+			return squash_damaged(err, "a link of %" PRIu64 " bytes", o->size);
+		break;
+	case TYPE_BLOCK:
+	case TYPE_CHAR:
+		o->nlink = num_le32(p);
+		o->rdev = parse_dev(num_le32(p + 4));
+		break;
+	default:
+		o->nlink = num_le32(p);
+		break;
+	}
+	return 0;
+}
+
+int squash_inode_get(struct squash_worker *w, uint64_t ref, struct squash_inode *ret,
+		     struct berth_err *err)
+{
+	struct squash *s = w->s;
+	struct squash_inode o = { .ref = ref, .fragment = NO_FRAGMENT };
+	uint8_t head[COMMON_BYTES], rest[40];
+	struct meta_cur m;
+	unsigned int type;
+	int rc;
+
+	if (ref >> SQUASH_REF_BITS)
+		return squash_damaged(err, "an inode lies outside");
+	meta_init(&m, w, s->inode_table, s->dir_table);
+	rc = meta_seek(&m, s->inode_table + (ref >> 16), ref & 0xffff, err);
+	if (rc == 0)
+		rc = meta_read(&m, head, sizeof(head), err);
+	type = rc == 0 ? num_le16(head) : 0;
+	if (rc == 0 && (type < 1 || type > TYPE_LAST))
+		rc = squash_damaged(err, "inode type %u", type);
+	if (rc == 0)
+		rc = meta_read(&m, rest, types[type].bytes, err);
+	if (rc == 0) {
+		o.tail_block = m.block;
+		o.tail_offset = m.off;
+	}
+	meta_done(&m);
+	if (rc < 0 || parse(s, &o, type, rest, err) < 0)
+		return -1;
+	o.mode = types[type].type | (num_le16(head + 2) & 07777);
+	o.mtime = num_le32(head + 8);
+	o.ino = num_le32(head + 12);
+	if (get_id(w, num_le16(head + 4), &o.uid, err) < 0 ||
+	    get_id(w, num_le16(head + 6), &o.gid, err) < 0)
+		return -1;
+	*ret = o;
+	return 0;
+}
+
+ssize_t squash_readlink(struct squash_worker *w, const struct squash_inode *inode, char out[PATH_MAX],
+			struct berth_err *err)
+{
+	struct meta_cur m;
+	int rc;
+
+	if (!S_ISLNK(inode->mode))
+		return berth_fail(err, BERTH_EBUG, 0, "not a symbolic link");
+	meta_init(&m, w, w->s->inode_table, w->s->dir_table);
+	rc = meta_seek(&m, inode->tail_block, inode->tail_offset, err);
+	if (rc == 0)
+		rc = meta_read(&m, out, inode->size, err);
+	meta_done(&m);
+	if (rc < 0)
+		return -1;
+	out[inode->size] = '\0';
+	if (strlen(out) != inode->size)
+		return squash_damaged(err, "a link's target has a NUL");
+	return (ssize_t)inode->size;
+}
