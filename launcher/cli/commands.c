@@ -16,6 +16,8 @@ const struct command commands[] = {
 	{ "exec", "[OPTIONS] IMAGE PROGRAM [ARG...]", "run a program inside an image", cmd_exec },
 	{ "run", "[OPTIONS] IMAGE [ARG...]", "run what the image's author chose", cmd_run },
 	{ "shell", "[OPTIONS] IMAGE", "work in an image at a prompt", cmd_shell },
+	{ "build", "[--force] [--keep-owner] IMAGE.sif DIR", "make an image of a directory", cmd_build },
+	{ "inspect", "[--json] IMAGE", "list what an image holds", cmd_inspect },
 	{ "help", "[COMMAND]", "explain a command", cmd_help },
 	{ "version", "", "print the version", cmd_version },
 };

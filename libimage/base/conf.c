@@ -46,7 +46,7 @@ static int read_line(struct conf_reader *r, char *line, unsigned int n, struct b
 	char *text = trim(line), *eq, *key, *value;
 
 	for (const char *p = text; *p; p++)
-		if ((unsigned char)*p < 0x20 && *p != '\t')
+		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
 			return refuse(r, n, err, "control character", NULL);
 	if (text[0] == '\0' || text[0] == '#')
 		return 0;

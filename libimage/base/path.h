@@ -11,7 +11,8 @@
 
 /*
  * Rewrite 'path' in place in its plain form: one slash between components, no "." and no
- * trailing slash; ".." is kept. "//a/./b/" becomes "/a/b"; "/" stays "/"; "" becomes ".".
+ * trailing slash; ".." is kept. "//a/./b/" becomes "/a/b"; "/" stays "/"; "" becomes ".",
+ * so there must be room for two bytes.
  */
 void path_tidy(char *path);
 

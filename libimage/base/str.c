@@ -124,15 +124,19 @@ const char *str_after(const char *text, const char *prefix)
 /* The length of the UTF-8 character at 'p', or 0 if there is none that may be shown. */
 static size_t utf8_len(const unsigned char *p)
 {
-	size_t n = p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
+	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
 
-	if (p[0] > 0xf4)
+	if (p[0] < 0xc2 || p[0] > 0xf4)
 		return 0;
 	for (size_t i = 1; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
+	/* Longer than need be, surrogates, beyond U+10FFFF. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90))
+		return 0;
 	/* C1 controls (U+0080 to U+009F) move a terminal just as C0 ones do. */
-	if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
+	if (p[0] == 0xc2 && p[1] < 0xa0)
 		return 0;
 	return n;
 }

@@ -63,9 +63,12 @@ cluster_hierarchies()
 # The version whose controllers Slurm will use.
 cluster_cgroup_version()
 {
-	if cluster_hierarchies | grep -qE '^cgroup .* ([a-z,]*,)?freezer(,[a-z]*)* '; then
+	local all
+
+	all=$(cluster_hierarchies)
+	if grep -qE '^cgroup .* ([a-z,]*,)?freezer(,[a-z]*)* ' <<<"$all"; then
 		echo v1
-	elif cluster_hierarchies | grep -q '^cgroup2 '; then
+	elif grep -q '^cgroup2 ' <<<"$all"; then
 		echo v2
 	else
 		cluster_die "no cgroup hierarchy is mounted"
@@ -393,12 +396,15 @@ cluster_wait_file()
 
 cluster_wait_idle()
 {
-	local limit=${1:-30} end states
+	local limit=${1:-30} end states node
 
 	end=$((SECONDS + limit))
 	while :; do
 		states=$(cluster_run -u root sinfo -h -N -o %T 2>/dev/null | sort -u)
 		[ "$states" = idle ] && return
+		for node in $CLUSTER_NODES; do
+			kill -0 "$(cluster_pid "$node")" || cluster_die "slurmd of $node has ended" || return
+		done
 		if [ $SECONDS -ge $end ]; then break; fi
 		sleep 0.1
 	done

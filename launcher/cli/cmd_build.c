@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * cmd_build.c - berth build [--force] OUT.sif DIR
+ *
+ * Runs as:  the user; root may keep owners and device nodes.
+ */
+#include "config.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launcher/cli/cli.h"
+#include "launcher/cli/status.h"
+#include "libimage/base/err.h"
+#include "libimage/base/log.h"
+#include "libimage/base/num.h"
+#include "libimage/build/build.h"
+#include "libimage/sif/sif.h"
+
+
+/* SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it. */
+static int read_epoch(int64_t *ret, struct berth_err *err)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	uint64_t v;
+
+	*ret = -1;
+	if (!text || text[0] == '\0')
+		return 0;
+	if (num_parse_u64(text, UINT32_MAX, &v) < 0)
+		return berth_fail(err, BERTH_EUSAGE, 0,
+				  "SOURCE_DATE_EPOCH is '%s', not seconds since 1970", text);
+	*ret = (int64_t)v;
+	return 0;
+}
+
+static void report(const char *out, const struct build_result *res)
+{
+	log_line(LOG_NOTE, "made '%s': %" PRIu64 " bytes, %" PRIu64 " inodes, for %s", out, res->bytes,
+		 res->inodes, sif_arch_name(res->arch));
+	if (res->devices_left_out > 0)
+		log_line(LOG_NOTE, "left out %" PRIu64 " device nodes: only root may put them into an "
+				   "image", res->devices_left_out);
+}
+
+static int read_options(int argc, char **argv, struct build_options *opt, bool *help,
+			struct berth_err *err)
+{
+	static const struct option longs[] = {
+		{ "force", no_argument, NULL, 'F' },
+		{ "keep-owner", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "+Fh", longs, NULL)) != -1) {
+		if (c == 'F')
+			opt->force = true;
+		else if (c == 'k')
+			opt->keep_owner = true;
+		else if (c == 'h')
+			*help = true;
+		else
+			return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%.100s'",
+					  argv[optind - 1]);
+	}
+	if (*help)
+		return 0;
+	if (argc - optind != 2)
+		return berth_fail(err, BERTH_EUSAGE, 0, "build takes two words: the image to make and the "
+							"directory to make it of");
+	if (strstr(argv[optind + 1], "://"))
+		return berth_fail(err, BERTH_EUSAGE, 0, "cannot build from '%.200s': not a directory",
+				  argv[optind + 1]);
+	if (opt->keep_owner && geteuid() != 0)
+		return berth_fail(err, BERTH_EUSAGE, 0, "only root may use --keep-owner");
+	return read_epoch(&opt->epoch, err);
+}
+
+int cmd_build(int argc, char **argv)
+{
+	struct build_options opt = { .keep_devices = geteuid() == 0 };
+	char help_word[] = "help", build_word[] = "build";
+	char *help_argv[] = { help_word, build_word, NULL };
+	struct berth_err err = BERTH_ERR_INIT;
+	struct build_result res;
+	bool help = false;
+
+	if (read_options(argc, argv, &opt, &help, &err) < 0)
+		return cli_fail("build", &err);
+	if (help)
+		return cmd_help(2, help_argv);
+	if (build_sif_from_dir(argv[optind + 1], argv[optind], &opt, &res, &err) < 0)
+		return cli_fail("build", &err);
+	report(argv[optind], &res);
+	return STATUS_OK;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * build.h - make a SIF file of a directory.
+ *
+ * Runs as:  the user.   Uses: libimage/{base,sif,squash}.
+ * Promise:  the file appears under its name complete or not at all, and what was there
+ *           before stays until then. The same directory gives the same bytes.
+ */
+#ifndef BERTH_BUILD_H
+#define BERTH_BUILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct berth_err;
+
+struct build_options {
+	bool force;	      /* replace a file that is there */
+	bool keep_owner;      /* else all belongs to root:root */
+	bool keep_devices;    /* else device nodes are left out */
+	int64_t epoch;	      /* no time is later than this; -1: files keep theirs */
+	unsigned int workers; /* 0: one a processor */
+};
+
+struct build_result {
+	uint64_t bytes;	 /* of the file */
+	uint64_t inodes;
+	uint64_t devices_left_out;
+	char arch[3];
+};
+
+/*
+ * Make 'out' of 'dir'. 'out' gets mode 0755 less the umask. 'ret' may be NULL.
+ * Fails: BERTH_EDENIED 'out' is there (without force), BERTH_EUSAGE it is no file; and as squash_write_dir().
+ */
+int build_sif_from_dir(const char *dir, const char *out, const struct build_options *opt,
+		       struct build_result *ret, struct berth_err *err);
+
+/*
+ * The SIF code of the machine that the tree's /bin/sh is for; this machine's if it has none
+ * or a script; "00" for one that SIF has no code for.
+ */
+const char *build_arch(int dir_fd);
+
+#endif

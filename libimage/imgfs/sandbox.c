@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * sandbox.c - what berth-imgfs may still do when it looks at the first byte of an image:
+ * read from the descriptors it has, answer the kernel, allocate a bounded amount, end.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "libimage/base/cleanup.h"
+#include "libimage/imgfs/imgfs.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* Slurm and terminals signal whole groups of processes: only KILL and STOP are for the server. */
+void sandbox_signals(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int s = 1; s <= SIGRTMAX; s++) {
+		/* A sanitizer reports through these. */
+		if (SANITIZED && (s == SIGSEGV || s == SIGBUS || s == SIGILL || s == SIGFPE || s == SIGABRT))
+			continue;
+		(void)sigaction(s, &ignore, NULL); /* fails for KILL, STOP and libc's own two */
+	}
+}
+
+static int set_limit(__rlimit_resource_t what, uint64_t value, struct berth_err *err)
+{
+	struct rlimit lim;
+
+	if (getrlimit(what, &lim) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot read a limit");
+	if (lim.rlim_max > value)
+		lim.rlim_max = value;
+	lim.rlim_cur = lim.rlim_max;
+	if (setrlimit(what, &lim) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot set a limit");
+	return 0;
+}
+
+/*
+ * With CAP_SYS_CHROOT (an ambient capability over the caller's own user namespace): go where
+ * there are no files. /proc/self/fdinfo has only this process's descriptors' descriptions, and
+ * nothing at all once it ends; no directory need be made and removed. Without the capability
+ * the system-call filter alone keeps files away.
+ */
+static void leave_files(void)
+{
+	if (chroot("/proc/self/fdinfo") < 0)
+		errno = 0;
+	(void)!chdir("/");
+}
+
+static int drop_capabilities(struct berth_err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 }, left[2];
+
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); /* needs CAP_SETPCAP; no_new_privs does without */
+	if (syscall(SYS_capset, &head, none) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot drop capabilities");
+	head.pid = 0;
+	if (syscall(SYS_capget, &head, left) < 0 || left[0].effective || left[0].permitted ||
+	    left[0].inheritable || left[1].effective || left[1].permitted || left[1].inheritable)
+		return berth_fail(err, BERTH_ESYS, 0, "capabilities were not dropped");
+	return 0;
+}
+
+int sandbox_drop(uint32_t workers, uint64_t cache_bytes, struct berth_err *err)
+{
+	/* LIMIT: address space: the program and its libraries, four malloc arenas of 64 MiB that
+	 * are reserved and hardly used, xz's 65 MiB at worst; per worker its stack, libfuse's
+	 * request buffer of 1 MiB and blocks of up to 1 MiB in and out (34 in the cache at least). */
+	uint64_t space = cache_bytes + (512ull << 20) + (uint64_t)workers * (16ull << 20);
+
+	(void)mallopt(M_ARENA_MAX, 4);
+	/* Decompressors allocate and free their state for each block: keep it from mmap. */
+	(void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 8 << 20);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot give up privileges");
+	leave_files();
+	if (drop_capabilities(err) < 0 || set_limit(RLIMIT_CORE, 0, err) < 0)
+		return -1;
+	/* ASan's shadow takes terabytes of address space. */
+	return SANITIZED ? 0 : set_limit(RLIMIT_AS, space, err);
+}
+
+#if defined(__x86_64__)
+#define THIS_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define THIS_ARCH AUDIT_ARCH_AARCH64
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define THIS_ARCH AUDIT_ARCH_PPC64LE
+#elif defined(__riscv) && __riscv_xlen == 64
+#define THIS_ARCH AUDIT_ARCH_RISCV64
+#else
+#error "add this machine's AUDIT_ARCH_ number"
+#endif
+
+/* What serving takes; no open, no socket, no exec, no new thread. */
+static const unsigned int allowed[] = {
+	SYS_read, SYS_writev, SYS_pread64, SYS_write, /* requests, answers, the image, the log */
+	SYS_futex, SYS_sched_yield, SYS_restart_syscall,
+	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_getrandom, SYS_sched_getaffinity, /* malloc */
+	SYS_sendmsg, SYS_close, SYS_fstat, SYS_newfstatat,				     /* the reply */
+	SYS_clock_gettime, SYS_getpid, SYS_gettid, SYS_getuid, SYS_getgid,
+	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_tgkill, /* abort() */
+	SYS_exit, SYS_exit_group,
+};
+/* Allowed unless they ask for executable memory: the third argument. */
+static const unsigned int allowed_data[] = { SYS_mmap, SYS_mprotect };
+
+enum { FILTER_MAX = 8 + 2 * ARRAY_SIZE(allowed) + 5 * ARRAY_SIZE(allowed_data) };
+
+static size_t make_filter(struct sock_filter *f)
+{
+	size_t n = 0;
+
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 1, 0);
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
+		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
+		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(allowed_data); i++) {
+		/* PROT_EXEC is in the low half; little endian on all machines above */
+		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed_data[i], 0, 4);
+		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						      offsetof(struct seccomp_data, args[2]));
+		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
+		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	}
+	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	return n;
+}
+
+int sandbox_close(struct berth_err *err)
+{
+	struct sock_filter filter[FILTER_MAX];
+	struct sock_fprog prog = { .filter = filter };
+
+	prog.len = (unsigned short)make_filter(filter);
+	if (SANITIZED) /* they read /proc and start threads when they please */
+		return 0;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog) != 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot install the system call filter");
+	return 0;
+}
