@@ -1,38 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * cmd_image.c - build and inspect, by way of berth-image.
+ * cmd_image.c - the subcommands about image files: handed to berth-image.
  *
- * They need libsquashfs and through it four libraries of compression. Linked into berth itself
- * these cost every exec, which uses none of them, 0.25 ms of loading, where starting and
- * ending an empty program takes 0.6 ms. So they live in a program of their own.
+ * They are a program of their own because of what they link: the loader would map and relocate
+ * libsquashfs and four compressors at every `berth exec`, which is half of what a start costs.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "launcher/cli/cli.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
-/* Becomes "berth-image LEVEL COMMAND ARG..." (image_main.c). */
+enum { WORDS_BEFORE = 2 }; /* the program and a global flag */
+
 int cmd_image(int argc, char **argv)
 {
-	static char path[] = BERTH_LIBEXEC "/berth-image";
-	static char verbose[] = "verbose", quiet[] = "quiet", usual[] = "usual";
-	cleanup_free char **words = calloc((size_t)argc + 3, sizeof(*words));
+	static char path[] = BERTH_LIBEXEC "/berth-image", quiet[] = "-q", verbose[] = "-v";
 	struct berth_err err = BERTH_ERR_INIT;
+	cleanup_free char **words = calloc((size_t)argc + WORDS_BEFORE + 1, sizeof(*words));
+	size_t n = 0;
 
 	if (!words) {
-		berth_fail(&err, BERTH_ESYS, ENOMEM, "cannot read the command line");
+		berth_fail(&err, BERTH_ESYS, ENOMEM, "cannot start '%s'", path);
 		return cli_fail(argv[0], &err);
 	}
-	words[0] = path;
-	words[1] = cli_global.verbose ? verbose : cli_global.quiet ? quiet : usual;
-	memcpy(words + 2, argv, (size_t)argc * sizeof(*words));
+	words[n++] = path;
+	if (cli_global.quiet || cli_global.verbose)
+		words[n++] = cli_global.quiet ? quiet : verbose;
+	for (int i = 0; i < argc; i++)
+		words[n++] = argv[i];
 	(void)execv(path, words);
-	berth_fail(&err, BERTH_ESYS, errno, "cannot run '%s'", path);
-	berth_hint(&err, "is Berth installed as a whole?");
+	berth_fail(&err, BERTH_ENOTFOUND, errno, "cannot start '%s'", path);
+	berth_hint(&err, "Berth is not installed whole; ask the administrator");
 	return cli_fail(argv[0], &err);
 }

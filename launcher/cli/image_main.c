@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * image_main.c - berth-image: the subcommands of berth that read and write image files.
+ * image_main.c - berth-image: `berth build` and `berth inspect`, see cmd_image.c.
  *
- * Runs as:  the calling user, started by berth (cmd_image.c); speaks as berth.
+ * Runs as:  the calling user, started by berth, which has checked descriptors and rights.
  */
 #include "config.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "launcher/cli/cli.h"
 #include "launcher/cli/status.h"
 #include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
 
 static const struct {
 	const char *name;
@@ -21,17 +23,33 @@ static const struct {
 	{ "inspect", cmd_inspect },
 };
 
+/* The help is made from berth's tables, which this program does not have. */
+int cmd_help(int argc, char **argv)
+{
+	static char path[] = BERTH_BINDIR "/berth", help[] = "help";
+	char *words[] = { path, help, argc > 1 ? argv[1] : NULL, NULL };
+	struct berth_err err = BERTH_ERR_INIT;
+
+	(void)execv(path, words);
+	berth_fail(&err, BERTH_ENOTFOUND, errno, "cannot start '%s'", path);
+	return cli_fail(NULL, &err);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc < 3) {
-		(void)fprintf(stderr, "berth-image is a part of berth, see berth(1)\n");
-		return STATUS_USAGE;
-	}
-	cli_global.verbose = strcmp(argv[1], "verbose") == 0;
-	cli_global.quiet = strcmp(argv[1], "quiet") == 0;
+	struct berth_err err = BERTH_ERR_INIT;
+	int at = 1;
+
+	if (argc > 1 && strcmp(argv[1], "-v") == 0)
+		cli_global.verbose = true;
+	else if (argc > 1 && strcmp(argv[1], "-q") == 0)
+		cli_global.quiet = true;
+	at += cli_global.verbose || cli_global.quiet;
 	cli_log_level(cli_global.verbose, cli_global.quiet);
-	for (size_t i = 0; i < ARRAY_SIZE(image_commands); i++)
-		if (strcmp(argv[2], image_commands[i].name) == 0)
-			return image_commands[i].run(argc - 2, argv + 2);
-	return STATUS_USAGE;
+	for (size_t i = 0; at < argc && i < ARRAY_SIZE(image_commands); i++)
+		if (strcmp(argv[at], image_commands[i].name) == 0)
+			return image_commands[i].run(argc - at, argv + at);
+	berth_fail(&err, BERTH_EUSAGE, 0, "berth-image is started by berth");
+	berth_hint(&err, "see: berth help");
+	return cli_fail(NULL, &err);
 }
