@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * replay.c - run a fuzz target over files, for compilers without libFuzzer and for make check:
- * every file named, and every file of every directory named. Prints how many there were;
- * none at all is a failure, because such a test could not fail.
+ * replay.c - give files to a fuzz target without a fuzzer: 'make check' runs the corpus so.
+ *
+ * Arguments are files and directories of files; without any, the directory FUZZ_CORPUS.
  */
 #include "config.h"
 
@@ -10,8 +10,9 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
@@ -19,51 +20,62 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { INPUT_MAX = 4 * 1024 * 1024 }; /* LIMIT: corpora are kept small */
-
-static int replay(const char *path, unsigned int *count)
+static int replay_file(const char *path)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	cleanup_free uint8_t *bytes = NULL;
+	cleanup_free uint8_t *data = NULL;
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -1;
-	if (S_ISDIR(st.st_mode)) {
-		DIR *d = opendir(path);
-		int rc = d ? 0 : -1;
+	data = malloc((size_t)st.st_size + 1);
+	if (!data || fd_pread_full(fd, data, (size_t)st.st_size, 0) < 0)
+		return -1;
+	(void)LLVMFuzzerTestOneInput(data, (size_t)st.st_size);
+	return 1;
+}
 
-		for (struct dirent *e; rc == 0 && (e = readdir(d)) != NULL;) {
-			cleanup_free char *name = path_join(path, e->d_name);
+/* How many files were run, or -1. */
+static int replay(const char *path)
+{
+	DIR *d = opendir(path);
+	int n = 0;
 
-			if (e->d_name[0] != '.')
-				rc = name ? replay(name, count) : -1;
+	if (!d)
+		return replay_file(path);
+	for (struct dirent *de = readdir(d); de; de = readdir(d)) {
+		cleanup_free char *child = path_join(path, de->d_name);
+
+		if (de->d_name[0] == '.')
+			continue;
+		if (!child || replay_file(child) < 0) {
+			n = -1;
+			break;
 		}
-		if (d)
-			(void)closedir(d);
-		return rc;
+		n++;
 	}
-	if (st.st_size > INPUT_MAX)
-		return -1;
-	/* Exactly as long as the input, so that a sanitizer sees a read behind it. */
-	bytes = malloc(st.st_size > 0 ? (size_t)st.st_size : 1);
-	if (!bytes || fd_read_full(fd, bytes, (size_t)st.st_size) != st.st_size)
-		return -1;
-	(void)LLVMFuzzerTestOneInput(bytes, (size_t)st.st_size);
-	++*count;
-	return 0;
+	(void)closedir(d);
+	return n;
 }
 
 int main(int argc, char **argv)
 {
-	unsigned int count = 0;
+	static char corpus[] = FUZZ_CORPUS, *defaults[] = { NULL, corpus };
+	int total = 0;
 
+	if (argc < 2) {
+		argc = 2;
+		argv = defaults;
+	}
 	for (int i = 1; i < argc; i++) {
-		if (replay(argv[i], &count) < 0) {
-			(void)fprintf(stderr, "replay: cannot read '%s'\n", argv[i]);
+		int n = replay(argv[i]);
+
+		if (n < 0) {
+			perror(argv[i]);
 			return 1;
 		}
+		total += n;
 	}
-	(void)printf("replayed %u inputs\n", count);
-	return count > 0 ? 0 : 1;
+	(void)printf("%d inputs\n", total);
+	return total == 0; /* a corpus that is not found must not pass */
 }
