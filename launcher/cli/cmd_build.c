@@ -87,8 +87,8 @@ static int read_options(int argc, char **argv, struct build_options *opt, bool *
 int cmd_build(int argc, char **argv)
 {
 	struct build_options opt = { .keep_devices = geteuid() == 0 };
-	char help_word[] = "help", build_word[] = "build";
-	char *help_argv[] = { help_word, build_word, NULL };
+	char berth_word[] = "berth", help_word[] = "help", build_word[] = "build";
+	char *help_argv[] = { berth_word, help_word, build_word, NULL };
 	struct berth_err err = BERTH_ERR_INIT;
 	struct build_result res;
 	bool help = false;
@@ -96,7 +96,7 @@ int cmd_build(int argc, char **argv)
 	if (read_options(argc, argv, &opt, &help, &err) < 0)
 		return cli_fail("build", &err);
 	if (help)
-		return cmd_help(2, help_argv);
+		return cmd_help(3, help_argv);
 	if (build_sif_from_dir(argv[optind + 1], argv[optind], &opt, &res, &err) < 0)
 		return cli_fail("build", &err);
 	report(argv[optind], &res);

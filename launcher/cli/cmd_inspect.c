@@ -237,8 +237,8 @@ int cmd_inspect(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	char help_word[] = "help", inspect_word[] = "inspect";
-	char *help_argv[] = { help_word, inspect_word, NULL };
+	char berth_word[] = "berth", help_word[] = "help", inspect_word[] = "inspect";
+	char *help_argv[] = { berth_word, help_word, inspect_word, NULL };
 	cleanup(strbuf_done) struct strbuf b = STRBUF_INIT;
 	struct berth_err err = BERTH_ERR_INIT;
 	bool json = false;
@@ -248,7 +248,7 @@ int cmd_inspect(int argc, char **argv)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+jh", longs, NULL)) != -1) {
 		if (c == 'h')
-			return cmd_help(2, help_argv);
+			return cmd_help(3, help_argv);
 		if (c != 'j') {
 			berth_fail(&err, BERTH_EUSAGE, 0, "unknown option '%.100s'", argv[optind - 1]);
 			return cli_fail("inspect", &err);

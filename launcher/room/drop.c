@@ -34,9 +34,10 @@ static int caps_get(struct __user_cap_data_struct data[CAP_WORDS])
 /* KERNEL: PR_CAPBSET_READ is EINVAL beyond the last capability the running kernel has. */
 static int bounding_drop(struct berth_err *err)
 {
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 &&
-		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+	int has;
+
+	for (unsigned long cap = 0; (has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0)) >= 0; cap++)
+		if (has == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			return berth_fail(err, BERTH_ESYS, errno, "cannot drop capability %lu", cap);
 	return 0;
 }

@@ -15,8 +15,8 @@ fuse_holders()
 	local pid
 
 	for pid in $(cluster_pids "$1"); do
-		# the cluster's own device node, seen from here, or the machine's
-		if find "/proc/$pid/fd" \( -lname '/fuse' -o -lname '*/dev/fuse' \) 2>/dev/null | grep -q .; then cat "/proc/$pid/comm"; fi
+		# By device number: from here the name of the cluster's own node is just "/".
+		if stat -L -c %t:%T "/proc/$pid/fd/"* 2>/dev/null | grep -qx a:e5; then cat "/proc/$pid/comm"; fi
 	done
 	return 0
 }
