@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <linux/fuse.h>
 
 #include "launcher/room/arm.h"
@@ -50,13 +51,19 @@ static int cover(int mount_fd, struct berth_err *err)
 	return 0;
 }
 
-/* The host's /dev, and nothing else, may have working device nodes. */
+/*
+ * The host's /dev, and nothing else, may have working device nodes.
+ *
+ * PRIV: the kernel is asked, not the file's server, which may be the user's own and never answer.
+ */
 static bool is_host_dev(const struct arm_local *l, int src_fd)
 {
-	struct stat src;
+	struct statx src;
 
-	return l->have_dev && fstat(src_fd, &src) == 0 && src.st_dev == l->dev_dev &&
-	       src.st_ino == l->dev_ino;
+	return l->have_dev &&
+	       statx(src_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &src) == 0 &&
+	       makedev(src.stx_dev_major, src.stx_dev_minor) == l->dev_dev &&
+	       src.stx_ino == l->dev_ino;
 }
 
 /*
