@@ -28,7 +28,7 @@ enum {
 	SIF_DESC_MAX = 4096, /* LIMIT: writers make 48; more is no image but an attack */
 	SQUASH_SUPER_BYTES = 96,
 	SQUASH_LAUNCH_BYTES = 31, /* "#!/usr/bin/env run-singularity\n" */
-	PIN_TEXT_MAX = 128,
+	PIN_TEXT_MAX = 128, /* LIMIT: kind, 20 digits, 64 hex digits, two colons */
 };
 
 struct image_pin {
@@ -42,6 +42,9 @@ struct image_pin {
  * Fails: BERTH_EIMAGE neither SIF, squashfs nor directory, or cut short; BERTH_ESYS.
  */
 int image_pin_read(int fd, struct image_pin *ret, struct berth_err *err);
+
+/* The same without the sum, which stays zero: for who has nothing to compare it with. */
+int image_kind_read(int fd, struct image_pin *ret, struct berth_err *err);
 
 /* "dir", "sif:SIZE:HEX" or "squashfs:SIZE:HEX"; the text goes to the nodes in the environment. */
 void image_pin_format(const struct image_pin *pin, char out[PIN_TEXT_MAX]);
