@@ -13,12 +13,14 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-int cmd_build(int argc, char **argv);
-int cmd_inspect(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+int cmd_image(int argc, char **argv); /* those below, in berth-image */
+
+int cmd_build(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
 
 #endif

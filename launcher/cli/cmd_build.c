@@ -13,22 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "launcher/cli/cmd.h"
+#include "launcher/cli/cli.h"
+#include "launcher/cli/status.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
 #include "libimage/base/num.h"
 #include "libimage/build/build.h"
 #include "libimage/sif/sif.h"
 
-
-
-static int usage(const char *what, const char *subject)
-{
-	log_line(LOG_ERROR, "build: %s%s%s%s", what, subject ? " '" : "", subject ? subject : "",
-		 subject ? "'" : "");
-	log_line(LOG_ERROR, "usage: berth build [--force] [--keep-owner] OUT.sif DIR");
-	return STATUS_USAGE;
-}
 
 /* SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it. */
 static int read_epoch(int64_t *ret, struct berth_err *err)
@@ -55,40 +47,58 @@ static void report(const char *out, const struct build_result *res)
 				   "image", res->devices_left_out);
 }
 
-int cmd_build(int argc, char **argv)
+static int read_options(int argc, char **argv, struct build_options *opt, bool *help,
+			struct berth_err *err)
 {
 	static const struct option longs[] = {
 		{ "force", no_argument, NULL, 'F' },
 		{ "keep-owner", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct build_options opt = { .keep_devices = geteuid() == 0 };
-	struct berth_err err = BERTH_ERR_INIT;
-	struct build_result res;
 	int c;
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+F", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+Fh", longs, NULL)) != -1) {
 		if (c == 'F')
-			opt.force = true;
+			opt->force = true;
 		else if (c == 'k')
-			opt.keep_owner = true;
+			opt->keep_owner = true;
+		else if (c == 'h')
+			*help = true;
 		else
-			return usage("unknown option", argv[optind - 1]);
+			return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%.100s'",
+					  argv[optind - 1]);
 	}
+	if (*help)
+		return 0;
 	if (argc - optind != 2)
-		return usage(argc - optind < 2 ? "needs an image to make and a directory"
-					       : "takes one image and one directory", NULL);
+		return berth_fail(err, BERTH_EUSAGE, 0, "build takes two words: the image to make and the "
+							"directory to make it of");
 	if (strstr(argv[optind + 1], "://"))
-		return usage("builds from directories, not from", argv[optind + 1]);
-	if (opt.keep_owner && geteuid() != 0)
-		return usage("only root may use", "--keep-owner");
-	if (read_epoch(&opt.epoch, &err) < 0 ||
-	    build_sif_from_dir(argv[optind + 1], argv[optind], &opt, &res, &err) < 0) {
-		log_err(&err);
-		return STATUS_ERROR;
-	}
+		return berth_fail(err, BERTH_EUSAGE, 0, "cannot build from '%.200s': not a directory",
+				  argv[optind + 1]);
+	if (opt->keep_owner && geteuid() != 0)
+		return berth_fail(err, BERTH_EUSAGE, 0, "only root may use --keep-owner");
+	return read_epoch(&opt->epoch, err);
+}
+
+int cmd_build(int argc, char **argv)
+{
+	struct build_options opt = { .keep_devices = geteuid() == 0 };
+	char berth_word[] = "berth", help_word[] = "help", build_word[] = "build";
+	char *help_argv[] = { berth_word, help_word, build_word, NULL };
+	struct berth_err err = BERTH_ERR_INIT;
+	struct build_result res;
+	bool help = false;
+
+	if (read_options(argc, argv, &opt, &help, &err) < 0)
+		return cli_fail("build", &err);
+	if (help)
+		return cmd_help(3, help_argv);
+	if (build_sif_from_dir(argv[optind + 1], argv[optind], &opt, &res, &err) < 0)
+		return cli_fail("build", &err);
 	report(argv[optind], &res);
-	return 0;
+	return STATUS_OK;
 }

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "launcher/cli/cmd.h"
+#include "launcher/cli/cli.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
@@ -230,18 +230,15 @@ static int describe(struct strbuf *b, bool json, const char *path, struct berth_
 	return strbuf_ok(b) ? 0 : berth_fail(err, BERTH_ESYS, ENOMEM, "cannot show '%s'", path);
 }
 
-static int usage(void)
-{
-	log_line(LOG_ERROR, "usage: berth inspect [--json] FILE");
-	return STATUS_USAGE;
-}
-
 int cmd_inspect(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	char berth_word[] = "berth", help_word[] = "help", inspect_word[] = "inspect";
+	char *help_argv[] = { berth_word, help_word, inspect_word, NULL };
 	cleanup(strbuf_done) struct strbuf b = STRBUF_INIT;
 	struct berth_err err = BERTH_ERR_INIT;
 	bool json = false;
@@ -249,18 +246,21 @@ int cmd_inspect(int argc, char **argv)
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+j", longs, NULL)) != -1) {
-		if (c != 'j')
-			return usage();
+	while ((c = getopt_long(argc, argv, "+jh", longs, NULL)) != -1) {
+		if (c == 'h')
+			return cmd_help(3, help_argv);
+		if (c != 'j') {
+			berth_fail(&err, BERTH_EUSAGE, 0, "unknown option '%.100s'", argv[optind - 1]);
+			return cli_fail("inspect", &err);
+		}
 		json = true;
 	}
-	if (argc - optind != 1)
-		return usage();
-	if (describe(&b, json, argv[optind], &err) < 0 ||
-	    (fd_write_full(STDOUT_FILENO, b.text, b.len) < 0 &&
-	     berth_fail(&err, BERTH_ESYS, errno, "cannot write to standard output") < 0)) {
-		log_err(&err);
-		return STATUS_ERROR;
+	if (argc - optind != 1) {
+		berth_fail(&err, BERTH_EUSAGE, 0, "inspect takes one image");
+		return cli_fail("inspect", &err);
 	}
-	return 0;
+	if (describe(&b, json, argv[optind], &err) < 0)
+		return cli_fail("inspect", &err);
+	(void)fwrite(b.text, 1, b.len, stdout);
+	return cli_flush();
 }

@@ -50,7 +50,7 @@ static int fail(const struct output *o, struct berth_err *err)
 
 static int fail_exists(const struct output *o, struct berth_err *err)
 {
-	berth_fail(err, BERTH_EUSAGE, 0, "'%s' exists", o->path);
+	berth_fail(err, BERTH_EDENIED, 0, "'%s' exists", o->path);
 	return berth_hint(err, "--force replaces it");
 }
 

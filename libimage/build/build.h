@@ -31,7 +31,7 @@ struct build_result {
 
 /*
  * Make 'out' of 'dir'. 'out' gets mode 0755 less the umask. 'ret' may be NULL.
- * Fails: BERTH_EUSAGE 'out' is there (without force) or is no file; and as squash_write_dir().
+ * Fails: BERTH_EDENIED 'out' is there (without force), BERTH_EUSAGE it is no file; and as squash_write_dir().
  */
 int build_sif_from_dir(const char *dir, const char *out, const struct build_options *opt,
 		       struct build_result *ret, struct berth_err *err);

@@ -50,6 +50,16 @@ static int fill_stdio(void)
 	return 0;
 }
 
+/* Keep standard error as the log. A reader of the job's output must not wait for the server. */
+static int leave_stdio(void)
+{
+	cleanup_close int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		return -1;
+	return 0;
+}
+
 static int locate(const char *arg)
 {
 	struct berth_err err = BERTH_ERR_INIT;
@@ -113,6 +123,10 @@ static int run(void)
 		return 2;
 	}
 	(void)syscall(SYS_close_range, IMGFS_CONTROL_FD + 1, ~0u, 0);
+	if (leave_stdio() < 0) {
+		log_line(LOG_ERROR, "cannot open /dev/null");
+		return 1;
+	}
 	if (start(&fs, &reply.err) == 0) {
 		reply.offset = fs.offset;
 		reply.size = fs.size;

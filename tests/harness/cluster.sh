@@ -393,12 +393,15 @@ cluster_wait_file()
 
 cluster_wait_idle()
 {
-	local limit=${1:-30} end states
+	local limit=${1:-30} end states node
 
 	end=$((SECONDS + limit))
 	while :; do
 		states=$(cluster_run -u root sinfo -h -N -o %T 2>/dev/null | sort -u)
 		[ "$states" = idle ] && return
+		for node in $CLUSTER_NODES; do
+			kill -0 "$(cluster_pid "$node")" || cluster_die "slurmd of $node has ended" || return
+		done
 		if [ $SECONDS -ge $end ]; then break; fi
 		sleep 0.1
 	done

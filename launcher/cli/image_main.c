@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * image_main.c - berth-image: `berth build` and `berth inspect`, see cmd_image.c.
+ *
+ * Runs as:  the calling user, started by berth, which has checked descriptors and rights.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launcher/cli/cli.h"
+#include "launcher/cli/status.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} image_commands[] = {
+	{ "build", cmd_build },
+	{ "inspect", cmd_inspect },
+};
+
+/* The help is made from berth's tables, which this program does not have. */
+int cmd_help(int argc, char **argv)
+{
+	static char path[] = BERTH_BINDIR "/berth";
+	struct berth_err err = BERTH_ERR_INIT;
+
+	(void)argc;
+	(void)execv(path, argv);
+	berth_fail(&err, BERTH_ENOTFOUND, errno, "cannot start '%s'", path);
+	return cli_fail(NULL, &err);
+}
+
+int main(int argc, char **argv)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+	int at = 1;
+
+	if (argc > 1 && strcmp(argv[1], "-v") == 0)
+		cli_global.verbose = true;
+	else if (argc > 1 && strcmp(argv[1], "-q") == 0)
+		cli_global.quiet = true;
+	at += cli_global.verbose || cli_global.quiet;
+	cli_log_level(cli_global.verbose, cli_global.quiet);
+	for (size_t i = 0; at < argc && i < ARRAY_SIZE(image_commands); i++)
+		if (strcmp(argv[at], image_commands[i].name) == 0)
+			return image_commands[i].run(argc - at, argv + at);
+	berth_fail(&err, BERTH_EUSAGE, 0, "berth-image is started by berth");
+	berth_hint(&err, "see: berth help");
+	return cli_fail(NULL, &err);
+}

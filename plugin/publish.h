@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * publish.h - put a step's wishes into the environment that Slurm carries to the nodes.
+ *
+ * Runs as:  the user, in srun, sbatch and salloc. Opens the image with the user's rights.
+ */
+#ifndef BERTH_PUBLISH_H
+#define BERTH_PUBLISH_H
+
+#include <stdbool.h>
+
+struct berth_err;
+struct option_row;
+
+/* Remove every SLURM_BERTH_ variable. */
+void publish_forget(void);
+
+/* The nodes shall refuse, and say this. */
+void publish_refusal(const struct berth_err *err);
+
+/*
+ * Resolve and pin 'text' ("none": turn an inherited image off). A path that does not exist
+ * here is published unpinned, with a warning: nodes may have what the login host has not.
+ * Fails: BERTH_EUSAGE, BERTH_EDENIED, BERTH_EIMAGE.
+ */
+int publish_image(const char *text, struct berth_err *err);
+
+/*
+ * A row's lines as given on this command line; NULL: what was inherited stands, else the
+ * user's BERTH_X, APPTAINER_X or SINGULARITY_X is taken.
+ */
+int publish_setting(const struct option_row *row, const char *lines, struct berth_err *err);
+
+/* Who starts the step, and where; 'named': this command itself named the image. */
+int publish_step(bool named, struct berth_err *err);
+
+/* Is it an OCI bundle on a site that has Slurm run those? Then it stays Slurm's. */
+bool publish_is_bundle(const char *text);
+
+#endif
