@@ -19,8 +19,9 @@
 enum state { AT_START = 1 << 0, AT_TMPFS = 1 << 1, AT_ROOT = 1 << 2, AT_END = 1 << 3 };
 
 /*
- * PRIV: root asks the kernel, and not the file's server, which may be the user's own and never
- * answer: a type does not change, so what was known when the user opened the file will do.
+ * PRIV: the descriptor may be of a file system that does not answer, a user's own FUSE among
+ * them. The type is known since the file was opened; nobody is asked again, so root cannot be
+ * made to wait.
  */
 static bool fd_is(int fd, mode_t type)
 {
