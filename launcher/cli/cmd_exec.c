@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@
 #define RUNSCRIPT_OLD "/singularity"
 #define SHELL_PROMPT "Berth> "
 
-enum { STAMPS_MAX = 512 };
+enum { STAMPS_MAX = 512 }; /* LIMIT: eight phases of 40 characters fit */
 
 struct job {
 	struct room_spec spec;
@@ -44,6 +45,12 @@ struct job {
 static void job_done(struct job *j)
 {
 	room_spec_done(&j->spec);
+}
+
+static void fclose_fn(FILE **f)
+{
+	if (*f)
+		(void)fclose(*f);
 }
 
 static int no_memory(struct berth_err *err)
@@ -58,6 +65,33 @@ static int keep(char **ret, const char *text, struct berth_err *err)
 		return 0;
 	*ret = strdup(text);
 	return *ret ? 0 : no_memory(err);
+}
+
+/*
+ * The caller's entries. Local ones are read without the name service: its set-up is a tenth of
+ * a start on a directory image, and every usual nsswitch.conf asks "files" first. NIS lines
+ * ("+name") are no entries.
+ */
+static const struct passwd *passwd_of(uid_t uid)
+{
+	cleanup(fclose_fn) FILE *f = fopen("/etc/passwd", "re");
+	const struct passwd *pw;
+
+	while (f && (pw = fgetpwent(f)))
+		if (pw->pw_uid == uid && pw->pw_name[0] != '+' && pw->pw_name[0] != '-')
+			return pw;
+	return getpwuid(uid);
+}
+
+static const struct group *group_of(gid_t gid)
+{
+	cleanup(fclose_fn) FILE *f = fopen("/etc/group", "re");
+	const struct group *gr;
+
+	while (f && (gr = fgetgrent(f)))
+		if (gr->gr_gid == gid && gr->gr_name[0] != '+' && gr->gr_name[0] != '-')
+			return gr;
+	return getgrgid(gid);
 }
 
 /*
@@ -79,7 +113,7 @@ static int fill_caller(struct room_spec *spec, struct berth_err *err)
 		free(spec->cwd);
 		spec->cwd = NULL;
 	}
-	pw = getpwuid(spec->uid);
+	pw = passwd_of(spec->uid);
 	if (pw) {
 		home = pw->pw_dir;
 		if (keep(&spec->user, pw->pw_name, err) < 0)
@@ -87,7 +121,7 @@ static int fill_caller(struct room_spec *spec, struct berth_err *err)
 	}
 	if (home && path_is_target(home) && keep(&spec->home, home, err) < 0)
 		return -1;
-	gr = getgrgid(spec->gid);
+	gr = group_of(spec->gid);
 	return gr ? keep(&spec->group, gr->gr_name, err) : 0;
 }
 
