@@ -14,6 +14,21 @@
 #include "libimage/base/fd.h"
 #include "libimage/base/str.h"
 
+/*
+ * The last component 'name' ("/job_7") of 'path'. The last, because a Slurm that itself runs in
+ * a job of Slurm's has the outer job's directories before its own.
+ */
+static const char *find_component(const char *path, const char *name)
+{
+	const char *found = NULL;
+	size_t n = strlen(name);
+
+	for (const char *at = path; (at = strstr(at, name)); at++)
+		if (at[n] == '/' || at[n] == '\0')
+			found = at;
+	return found;
+}
+
 int cgroup_step_dir(const char *line, uint32_t job, uint32_t step, char *out, size_t size)
 {
 	const char *controllers = strchr(line, ':'), *path, *at;
@@ -26,10 +41,10 @@ int cgroup_step_dir(const char *line, uint32_t job, uint32_t step, char *out, si
 		return -1;
 	controllers++;
 	(void)snprintf(job_name, sizeof(job_name), "/job_%u", job);
-	at = strstr(path, job_name);
-	head = at ? (size_t)(at - path - 1) + strlen(job_name) : 0;
-	if (!at || (path[1 + head] != '/' && path[1 + head] != '\0') || strstr(path, "/.."))
+	at = find_component(path, job_name);
+	if (!at || strstr(path, "/.."))
 		return -1;
+	head = (size_t)(at - path - 1) + strlen(job_name);
 	if (path == controllers) {
 		/* KERNEL: on v2 only leaves may hold processes. SLURM: from 22.05 on, task_special is
 		 * the leaf for processes of the step that are no task. */

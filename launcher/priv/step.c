@@ -172,7 +172,9 @@ static int build(struct step *s, const struct step_join *join, int base_ns, stru
 	int rc;
 
 	(void)cgroup_follow(join->pid, s->req.job, s->req.step, ours, ARRAY_SIZE(ours));
-	if (!is_mnt_ns(base_ns) || setns(base_ns, CLONE_NEWNS) < 0)
+	if (!is_mnt_ns(base_ns))
+		return berth_fail(err, BERTH_EBUG, 0, "the task sent no mount namespace");
+	if (setns(base_ns, CLONE_NEWNS) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot enter the task's mount namespace");
 	if (s->server.guard > 0 && server_watch(&s->server, wait_ms(s), err) < 0)
 		return -1;

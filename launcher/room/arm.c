@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <linux/fuse.h>
 
 #include "launcher/room/arm.h"
@@ -18,6 +19,7 @@
 #include "launcher/room/sys.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
+#include "libimage/base/fd.h"
 #include "libimage/base/imgfs_wire.h"
 
 enum { WORKERS_MAX = 4 }; /* LIMIT: readers beyond four wait for decompression, not for a worker */
@@ -50,13 +52,44 @@ static int cover(int mount_fd, struct berth_err *err)
 	return 0;
 }
 
-/* The host's /dev, and nothing else, may have working device nodes. */
+/*
+ * The host's /dev, and nothing else, may have working device nodes.
+ *
+ * PRIV: the kernel is asked, not the file's server, which may be the user's own and never answer.
+ */
 static bool is_host_dev(const struct arm_local *l, int src_fd)
 {
-	struct stat src;
+	struct statx src;
 
-	return l->have_dev && fstat(src_fd, &src) == 0 && src.st_dev == l->dev_dev &&
-	       src.st_ino == l->dev_ino;
+	return l->have_dev &&
+	       statx(src_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &src) == 0 &&
+	       makedev(src.stx_dev_major, src.stx_dev_minor) == l->dev_dev &&
+	       src.stx_ino == l->dev_ino;
+}
+
+/*
+ * What lies in the /dev that 'tree' is for everybody to write has no device nodes that work. Its
+ * other mounts, pts and single nodes that somebody bound there, are devices.
+ * KERNEL: only once it is attached: in a detached tree none but the topmost mount can be
+ * changed alone. Nobody is in the room yet who could profit.
+ */
+static int dev_tree(int tree, struct berth_err *err)
+{
+	static const char *const plain[] = { "shm", "mqueue", "hugepages" };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV };
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+		cleanup_close int fd = fd_open_in_root(tree, plain[i], O_PATH);
+
+		if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+			continue;
+		/* KERNEL: EINVAL is for what is no mount of its own, but a directory of /dev. */
+		if (fd < 0 || (sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0 &&
+			       errno != EINVAL))
+			return berth_fail(err, BERTH_ESYS, errno, "cannot set mount attributes of '/dev/%s'",
+					  plain[i]);
+	}
+	return 0;
 }
 
 /*
@@ -241,7 +274,7 @@ static int local_bind(void *ctx, int src_fd, int dst_fd, unsigned int flags, str
 		return -1;
 	if (sys_move_mount(tree, "", dst_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot attach");
-	return 0;
+	return flags & ARM_DEV ? dev_tree(tree, err) : 0;
 }
 
 static int local_finish(void *ctx, struct berth_err *err)
