@@ -241,7 +241,7 @@ cluster_close_rest()
 	for fd in /proc/"$BASHPID"/fd/*; do
 		fd=${fd##*/}
 		case $fd in 0 | 1 | 2 | 255) ;; *) eval "exec $fd>&-" ;; esac
-	done 2>/dev/null
+	done
 }
 
 # Start this file again as NAME in namespaces of its own; its pid goes to DIR/NAME/pid.
