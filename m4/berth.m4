@@ -51,8 +51,10 @@ AC_DEFUN([BERTH_HARDENING], [
     HARD_CPPFLAGS="-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"
     m4_foreach_w([flag], [-fstack-protector-strong -fstack-clash-protection -fcf-protection],
       [BERTH_ADD_FLAG([HARD_CFLAGS], flag)])
-    m4_foreach([flag], [[-Wl,-z,relro], [-Wl,-z,now], [-Wl,-z,noexecstack]],
-      [BERTH_ADD_FLAG([HARD_LDFLAGS], flag)])
+    dnl one by one: a loop variable would be cut at its commas
+    BERTH_ADD_FLAG([HARD_LDFLAGS], [-Wl,-z,relro])
+    BERTH_ADD_FLAG([HARD_LDFLAGS], [-Wl,-z,now])
+    BERTH_ADD_FLAG([HARD_LDFLAGS], [-Wl,-z,noexecstack])
   ])
   AC_SUBST([HARD_CPPFLAGS]) AC_SUBST([HARD_CFLAGS]) AC_SUBST([HARD_LDFLAGS])
 ])

@@ -84,6 +84,11 @@ static int receive_room(int sock, struct berth_err *err)
 	return msg_fds_take(&fds, 0);
 }
 
+/*
+ * PRIV: the namespace came from berth-launcher over a socket that no process of the user's ever
+ * held. From setns() on this process is root in the user's image, so it runs nothing there and
+ * opens nothing; order.c sees to it that no other plugin does.
+ */
 static int join(spank_t sp, struct step *s, struct berth_err *err)
 {
 	cleanup_close int room = -1, mine = -1, theirs = -1;

@@ -33,7 +33,7 @@
 #define RUNSCRIPT_OLD "/singularity"
 #define SHELL_PROMPT "Berth> "
 
-enum { STAMPS_MAX = 512 };
+enum { STAMPS_MAX = 512 }; /* LIMIT: eight phases of 40 characters fit */
 
 struct job {
 	struct room_spec spec;

@@ -24,7 +24,7 @@
 #include "libimage/sif/sif.h"
 #include "libimage/squash/info.h"
 
-enum { SHOWN_MAX = 4 * 128 + 1 };
+enum { SHOWN_MAX = 4 * 128 + 1 }; /* LIMIT: the longest text of a descriptor, each byte escaped */
 
 static const char *type_name(int32_t type)
 {

@@ -121,7 +121,12 @@ static int locate(int image_fd, uint64_t *offset, uint64_t *size, struct berth_e
 	return 0;
 }
 
-/* A read-only loop device that goes away with its last user. Returns its descriptor. */
+/*
+ * A read-only loop device that goes away with its last user. Returns its descriptor.
+ *
+ * PRIV: the backing file is the descriptor that kernel_mount_allowed() judged; read-only, and
+ * offset and size come from a parser that ran as nobody, which the kernel bounds by the file.
+ */
 static int loop_attach(int image_fd, uint64_t offset, uint64_t size, char name[32], struct berth_err *err)
 {
 	struct loop_config config = {
@@ -147,6 +152,10 @@ static int loop_attach(int image_fd, uint64_t offset, uint64_t size, char name[3
 	return berth_fail(err, BERTH_ESYS, errno, "cannot attach a loop device");
 }
 
+/*
+ * PRIV: the one mount of a kernel file system. The driver is named here, the device is ours, and
+ * the bytes are root's own: nobody else could have written them (kernel_mount_allowed()).
+ */
 int kernel_mount_root(struct arm_local *l, int image_fd, int *ret_root, struct berth_err *err)
 {
 	cleanup_close int loop = -1, fs = -1, mnt = -1;

@@ -18,21 +18,29 @@
 /* How far a room is. Each request belongs to some of these states and leads to one. */
 enum state { AT_START = 1 << 0, AT_TMPFS = 1 << 1, AT_ROOT = 1 << 2, AT_END = 1 << 3 };
 
+/*
+ * PRIV: root asks the kernel, and not the file's server, which may be the user's own and never
+ * answer: a type does not change, so what was known when the user opened the file will do.
+ */
 static bool fd_is(int fd, mode_t type)
 {
-	struct stat st;
+	struct statx st;
 
-	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+	       (st.stx_mode & S_IFMT) == type;
 }
 
-/* PRIV: root passes the list on unread; the seals are what keeps it from growing meanwhile. */
+/*
+ * PRIV: root passes the list on unread; the seals are what keeps it from growing meanwhile. They
+ * come first: what has them is a memfd, of which fstat() asks nobody.
+ */
 static bool is_entries(int fd)
 {
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	const int want = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && st.st_size <= IMGFS_ENTRIES_MAX &&
-	       (fcntl(fd, F_GET_SEALS) & seals) == seals;
+	return seals >= 0 && (seals & want) == want && fstat(fd, &st) == 0 &&
+	       st.st_size <= IMGFS_ENTRIES_MAX;
 }
 
 static int do_tmpfs(struct table *t, const struct op_call *c, const int *fd, int *ret_fd,
@@ -163,7 +171,9 @@ int table_serve(struct table *t, int sock, int wait_ms, struct berth_err *err)
 	do {
 		long left = end - now_ms();
 
-		rc = serve_one(t, sock, &state, left > 0 ? (int)left : 0, err);
+		/* An opener that never stops asking must not hold the step for longer either. */
+		rc = left > 0 ? serve_one(t, sock, &state, (int)left, err)
+			      : berth_fail(err, BERTH_ENET, ETIMEDOUT, "out of time");
 	} while (rc > 0);
 	if (rc < 0 && err->sys == ETIMEDOUT) {
 		berth_fail(err, BERTH_ENET, 0, "the container was not ready within %d s", wait_ms / 1000);

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <linux/fuse.h>
 
 #include "launcher/room/arm.h"
@@ -22,6 +23,10 @@
 
 enum { WORKERS_MAX = 4 }; /* LIMIT: readers beyond four wait for decompression, not for a worker */
 
+/*
+ * PRIV: in a namespace made just before, on the caller's own copy. Slave, not private: what the
+ * host mounts or unmounts later must reach the room, or the room would hold it busy.
+ */
 int arm_make_slave(struct berth_err *err)
 {
 	struct mount_attr attr = { .propagation = MS_SLAVE };
@@ -46,16 +51,27 @@ static int cover(int mount_fd, struct berth_err *err)
 	return 0;
 }
 
-/* The host's /dev, and nothing else, may have working device nodes. */
+/*
+ * The host's /dev, and nothing else, may have working device nodes.
+ *
+ * PRIV: the kernel is asked, not the file's server, which may be the user's own and never answer.
+ */
 static bool is_host_dev(const struct arm_local *l, int src_fd)
 {
-	struct stat src;
+	struct statx src;
 
-	return l->have_dev && fstat(src_fd, &src) == 0 && src.st_dev == l->dev_dev &&
-	       src.st_ino == l->dev_ino;
+	return l->have_dev &&
+	       statx(src_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &src) == 0 &&
+	       makedev(src.stx_dev_major, src.stx_dev_minor) == l->dev_dev &&
+	       src.stx_ino == l->dev_ino;
 }
 
-/* A detached, recursive clone of 'src_fd' with the attributes every room's mounts have. */
+/*
+ * A detached, recursive clone of 'src_fd' with the attributes every room's mounts have.
+ *
+ * PRIV: 'src_fd' was opened with the user's rights, and a clone shows no more than it does.
+ * The attributes are set while nobody can reach the clone, and only ever added to.
+ */
 static int clone_tree(const struct arm_local *l, int src_fd, unsigned int flags, struct berth_err *err)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID };
@@ -82,6 +98,7 @@ static int set_option(int fs, const char *key, const char *value)
 		     : sys_fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
 }
 
+/* PRIV: an empty file system of the user's, small, nosuid and nodev before it is attached. */
 static int local_tmpfs(void *ctx, int *ret_fd, struct berth_err *err)
 {
 	struct arm_local *l = ctx;
@@ -212,6 +229,11 @@ static int local_root_image(void *ctx, int image_fd, int entries_fd, int *ret_ro
 	return rc < 0 ? -1 : arm_local_take_root(l, mnt, ret_root, err);
 }
 
+/*
+ * PRIV: 'dst_fd' was resolved with the user's rights. Wherever it points, the kernel attaches
+ * only within this namespace (check_mnt()), which nobody but the user will be in, and which is
+ * a slave: the host does not see it.
+ */
 static int local_bind(void *ctx, int src_fd, int dst_fd, unsigned int flags, struct berth_err *err)
 {
 	struct arm_local *l = ctx;

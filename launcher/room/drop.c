@@ -16,6 +16,7 @@
 
 enum { CAP_WORDS = _LINUX_CAPABILITY_U32S_3 };
 
+/* PRIV: used here only, and only ever with fewer capabilities than there were. */
 static int caps_set(const struct __user_cap_data_struct data[CAP_WORDS])
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -58,6 +59,7 @@ static int caps_check(struct berth_err *err)
 	return 0;
 }
 
+/* PRIV: the bounding set first, while CAP_SETPCAP is there; no_new_privs seals the rest. */
 int drop_caps(struct berth_err *err)
 {
 	static const struct __user_cap_data_struct none[CAP_WORDS];
@@ -111,6 +113,10 @@ bool drop_can_mount(void)
 	return caps_get(now) == 0 && (now[0].effective & 1U << CAP_SYS_ADMIN);
 }
 
+/*
+ * PRIV: CAP_SYS_CHROOT of the user's own user namespace; ambient, since no file of the image
+ * server's carries it over the exec. The server gives it up once it has shut itself in.
+ */
 int drop_but_chroot(struct berth_err *err)
 {
 	struct __user_cap_data_struct keep[CAP_WORDS] = { 0 };

@@ -32,7 +32,10 @@ static int proc_write(const char *path, const char *text, struct berth_err *err)
 	return 0;
 }
 
-/* A user namespace in which the caller is who he was: his uid and gid map to themselves. */
+/*
+ * A user namespace in which the caller is who he was: his uid and gid map to themselves.
+ * KERNEL: gid_map needs setgroups denied first (since 3.19); the groups stay as they are.
+ */
 static int enter_userns(uid_t uid, gid_t gid, struct berth_err *err)
 {
 	char uid_map[48], gid_map[48];

@@ -26,6 +26,7 @@ enum berth_code {
 	BERTH_ECODES,	 /* how many there are */
 };
 
+/* LIMIT: bytes; a path as long as people read, what happened to it, and one more line */
 enum { BERTH_TEXT_MAX = 320, BERTH_HINT_MAX = 200 };
 
 struct berth_err {

@@ -28,7 +28,7 @@ enum {
 	SIF_DESC_MAX = 4096, /* LIMIT: writers make 48; more is no image but an attack */
 	SQUASH_SUPER_BYTES = 96,
 	SQUASH_LAUNCH_BYTES = 31, /* "#!/usr/bin/env run-singularity\n" */
-	PIN_TEXT_MAX = 128,
+	PIN_TEXT_MAX = 128, /* LIMIT: kind, 20 digits, 64 hex digits, two colons */
 };
 
 struct image_pin {

@@ -28,7 +28,7 @@ enum {
 	STEP_GROUPS_MAX = 65536,      /* LIMIT: NGROUPS_MAX of Linux */
 	STEP_SPEC_MAX = 1024 * 1024,  /* LIMIT: bytes; 10,000 binds of 100 */
 	STEP_TASKS_MAX = 65536,	      /* LIMIT: more tasks than a node has ever run */
-	STEP_DIR_MAX = 1024,
+	STEP_DIR_MAX = 1024,	      /* LIMIT: a spool directory has less than 100 characters */
 };
 
 struct step_request {

@@ -19,7 +19,7 @@
 #include "libimage/sif/sif.h"
 #include "libimage/squash/write.h"
 
-enum { TEMP_NAME_MAX = 32 };
+enum { TEMP_NAME_MAX = 32 }; /* LIMIT: bytes; a fixed word and a number */
 
 /* A file on its way to its name. */
 struct output {

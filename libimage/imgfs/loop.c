@@ -16,6 +16,7 @@
 #include <fuse_lowlevel.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static _Noreturn void work(uint32_t i)
 	for (;;) {
 		int rc = fuse_session_receive_buf(pool.session, &buf);
 
-		if (rc == -EINTR || rc == -EAGAIN)
+		if (rc == -EINTR)
 			continue;
 		if (rc <= 0) /* 0: ENODEV, the last mount of it is gone */
 			_exit(rc == 0 ? 0 : 1);
@@ -108,6 +109,8 @@ uint32_t workers_park(const int *fuse_fds, uint32_t n)
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	memcpy(pool.fd, fuse_fds, n * sizeof(*fuse_fds));
+	for (uint32_t i = 0; i < n; i++) /* a read must wait, however the launcher opened it */
+		(void)fcntl(fuse_fds[i], F_SETFL, 0);
 	pool.n = 1;
 	while (pool.n < n && pthread_create(&id, &attr, worker_main, (void *)(uintptr_t)pool.n) == 0)
 		pool.n++;

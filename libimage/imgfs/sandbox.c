@@ -65,7 +65,7 @@ static int set_limit(__rlimit_resource_t what, uint64_t value, struct berth_err 
 }
 
 /*
- * With CAP_SYS_CHROOT (an ambient capability over the caller's own user namespace): go where
+ * PRIV: with CAP_SYS_CHROOT (an ambient capability over the caller's own user namespace): go where
  * there are no files. /proc/self/fdinfo has only this process's descriptors' descriptions, and
  * nothing at all once it ends; no directory need be made and removed. Without the capability
  * the system-call filter alone keeps files away.
@@ -77,6 +77,7 @@ static void leave_files(void)
 	(void)!chdir("/");
 }
 
+/* PRIV: whoever started the server left it one capability at most; here the last one goes. */
 static int drop_capabilities(struct berth_err *err)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };

@@ -15,7 +15,7 @@
 
 enum {
 	RUN_BYTES = 12,	  /* count - 1, inode block, inode number */
-	RUN_MAX = 256,
+	RUN_MAX = 256,	  /* LIMIT: the format's, entries under one header */
 	ENTRY_BYTES = 8,  /* inode offset, number's difference, type, name length - 1 */
 	INDEX_BYTES = 12, /* place in the listing, metadata block, name length - 1 */
 	DOTS = 3,	  /* a directory's size counts so many bytes for "." and ".." */

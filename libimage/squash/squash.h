@@ -26,7 +26,7 @@ struct squash_worker;
 struct cache_slot;
 
 enum {
-	SQUASH_NAME_MAX = 256,
+	SQUASH_NAME_MAX = 256, /* LIMIT: the format's, bytes of a name */
 	SQUASH_REF_BITS = 48,
 	SQUASH_WORKERS_MAX = 17, /* LIMIT: imgfs's 16 and one that starts up */
 };

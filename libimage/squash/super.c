@@ -18,8 +18,8 @@ enum {
 	SUPER_BYTES = 96,
 	SUPER_MAGIC = 0x73717368,
 	BLOCK_LOG_MIN = 12,
-	BLOCK_LOG_MAX = 20,
-	CACHE_SLOTS_MAX = 1 << 20,
+	BLOCK_LOG_MAX = 20,	   /* LIMIT: the format's, blocks of 1 MiB */
+	CACHE_SLOTS_MAX = 1 << 20, /* LIMIT: 4 GiB, the most a site may set, of the smallest blocks */
 };
 
 static const char *const compressors[] = {

@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 BUILD=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build}
-IMGFS_MOUNT=${BERTH_IMGFS_MOUNT:-$BUILD/imgfs-mount}
+IMGFS_MOUNT=${BERTH_IMGFS_MOUNT:-$BUILD/tests/harness/imgfs-mount}
 IMGFS=${BERTH_IMGFS:-$BUILD/berth-imgfs}
 
 # A skip names what is missing; BERTH_MUST_RUN=1 makes it a failure.

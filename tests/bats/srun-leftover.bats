@@ -52,6 +52,7 @@ scavenge()
 # begin ARG...: a step in the background; its srun is PID, its output in SCRATCH/out.
 begin()
 {
+	: >"$SCRATCH/out"
 	as_user timeout 90 srun "$@" >"$SCRATCH/out" 2>&1 3>&- &
 	PID=$!
 }
@@ -72,7 +73,7 @@ end() { status=0; wait "$PID" || status=$?; output=$(<"$SCRATCH/out"); }
 }
 
 @test "scancel" {
-	begin -N2 -n4 --container="$IMAGE" sleep 60
+	begin -N2 --ntasks-per-node=2 --container="$IMAGE" sleep 60
 	eventually 10 count_is 2 n1 sleep
 	as_user scancel --user=ada
 	end
@@ -90,7 +91,7 @@ end() { status=0; wait "$PID" || status=$?; output=$(<"$SCRATCH/out"); }
 }
 
 @test "the user's interrupt" {
-	begin -N2 -n4 --container="$IMAGE" sleep 60
+	begin -N2 --ntasks-per-node=2 --container="$IMAGE" sleep 60
 	eventually 10 count_is 2 n1 sleep
 	kill -INT "$(pgrep -u "$CLUSTER_UID" -x srun | head -n 1)"
 	sleep 0.2
@@ -157,7 +158,7 @@ killed_early()
 }
 
 @test "kill -9 of a task" {
-	begin -N2 -n4 --kill-on-bad-exit=1 --container="$IMAGE" sleep 60
+	begin -N2 --ntasks-per-node=2 --kill-on-bad-exit=1 --container="$IMAGE" sleep 60
 	eventually 10 count_is 2 n1 sleep
 	kill -9 "$(node_pids n1 sleep | head -n 1)"
 	end
@@ -196,9 +197,8 @@ left_by_stepd()
 	sleep 3
 	as_root scancel --user=ada 2>/dev/null || true
 	sleep 0.5
-	kill -9 "$PID" 2>/dev/null || true
 	for pid in $(cluster_pids_of_user); do
-		if [ "$(cat "/proc/$pid/comm")" = srun ]; then kill -9 "$pid"; fi
+		case $(cat "/proc/$pid/comm" 2>/dev/null) in srun | timeout) kill -9 "$pid" 2>/dev/null || true ;; esac
 	done
 	wait "$PID" 2>/dev/null || true
 	eventually 5 sh -c "! $HARNESS/cluster.sh run -u root squeue -h | grep -q ." || true
@@ -242,10 +242,10 @@ signalled() # SIGNAL SRUN-ARG...
 	snapshot_same "" 5
 }
 
-@test "SIGUSR1, INT, HUP, QUIT and PIPE reach the programs and leave the server alone" {
+@test "SIGUSR1, USR2, INT, HUP and QUIT reach the programs and leave the server alone" {
 	local signal
 
-	for signal in USR1 INT HUP QUIT PIPE; do
+	for signal in USR1 USR2 INT HUP QUIT; do
 		signalled "$signal"
 		as_user scancel --signal="$signal" --user=ada
 		end

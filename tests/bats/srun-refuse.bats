@@ -63,6 +63,9 @@ nodes_idle()
 		fail "nodes: $(as_root sinfo -h -N -o '%N %T %E')"
 }
 
+# As run, which takes status 127 for a mistake in the test.
+try() { status=0; output=$("$@" 2>&1) || status=$?; }
+
 # refused IMAGE STATUS MESSAGES REGEX [PROGRAM]: by srun on both nodes, and by the srun of a batch
 # job whose default image it is. MESSAGES of srun, 1 or 2, is what a step on two nodes says.
 refused()
@@ -70,7 +73,7 @@ refused()
 	local image=$1 want=$2 messages=$3 regex=$4 program=${5:-touch $SCRATCH/ran-on-the-host}
 
 	# shellcheck disable=SC2086
-	run as_user timeout 60 srun -N2 -n4 --container="$image" $program
+	try as_user timeout 60 srun -N2 -n4 --container="$image" $program
 	assert_failure "$want"
 	one_message "$messages" "$regex"
 	[ ! -e "$PROOF" ] || fail "it ran on the host"
@@ -78,7 +81,7 @@ refused()
 
 	printf '#!/bin/sh\n#SBATCH --container=%s\n#SBATCH -N2 -n4 -o %s\nsrun %s\n' \
 		"$image" "$SCRATCH/out" "$program" >"$SCRATCH/job"
-	run as_user timeout 60 sbatch --wait "$SCRATCH/job"
+	try as_user timeout 60 sbatch --wait "$SCRATCH/job"
 	assert_failure
 	if [ -e "$SCRATCH/out" ]; then
 		assert_failure "$want"

@@ -63,9 +63,12 @@ cluster_hierarchies()
 # The version whose controllers Slurm will use.
 cluster_cgroup_version()
 {
-	if cluster_hierarchies | grep -qE '^cgroup .* ([a-z,]*,)?freezer(,[a-z]*)* '; then
+	local all
+
+	all=$(cluster_hierarchies)
+	if grep -qE '^cgroup .* ([a-z,]*,)?freezer(,[a-z]*)* ' <<<"$all"; then
 		echo v1
-	elif cluster_hierarchies | grep -q '^cgroup2 '; then
+	elif grep -q '^cgroup2 ' <<<"$all"; then
 		echo v2
 	else
 		cluster_die "no cgroup hierarchy is mounted"
@@ -248,7 +251,8 @@ cluster_spawn()
 		cluster_cgroup_enter "$name" || exit
 		exec </dev/null >>"$CLUSTER_DIR/log/$name" 2>&1
 		cluster_close_rest
-		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C CLUSTER_DIR="$CLUSTER_DIR" \
+		# A background job of bash ignores INT and QUIT, and so would every task.
+		exec env -i --default-signal PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C CLUSTER_DIR="$CLUSTER_DIR" \
 			setsid unshare "${flags[@]}" bash "$CLUSTER_SELF" inside "$name"
 	) &
 	echo $! >"$CLUSTER_DIR/$name/pid"
@@ -423,7 +427,7 @@ cluster_start()
 		cluster_cgroup_enter login || exit
 		exec </dev/null >>"$CLUSTER_DIR/log/slurmctld.out" 2>&1
 		cluster_close_rest
-		cd / && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C setsid \
+		cd / && exec env -i --default-signal PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C setsid \
 			nsenter -t "$(<"$CLUSTER_DIR/login/pid")" -m \
 			/usr/sbin/slurmctld -D -c -f "$CLUSTER_DIR/etc/slurm.conf"
 	) &
@@ -549,7 +553,7 @@ cluster_run()
 	IFS=: read -r _ _ uid gid _ home _ < <(grep "^$user:" "$CLUSTER_DIR/etc/passwd")
 	[ -n "$home" ] || cluster_die "no such user: $user" || return
 	# shellcheck disable=SC2016
-	nsenter -t "$pid" -m -u -- env -i HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/bash \
+	nsenter -t "$pid" -m -u -- env -i --default-signal=INT,QUIT HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/bash \
 		PATH="${CLUSTER_PATH:+$CLUSTER_PATH:}/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
 		LANG=C.UTF-8 TERM="${TERM:-dumb}" SLURM_CONF="$CLUSTER_DIR/etc/slurm.conf" \
 		"${CLUSTER_MPI_ENV[@]}" \

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* check_flags.c - the command line: where flags end, and every way to get one wrong. */
+#include "config.h"
+
+#include <string.h>
+
+#include "launcher/cli/flags.h"
+#include "launcher/cli/image.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "tests/unit/unit.h"
+
+static const struct {
+	const char *argv[10];
+	const char *out; /* "binds;pwd;verbose/quiet;shell;first word"; or "!word of the error" */
+} cases[] = {
+	{ { "exec", "img" }, ";;;;img" },
+	{ { "exec", "-B", "/a", "img", "-v" }, "/a;;;;img" },
+	{ { "exec", "-B/a", "img" }, "/a;;;;img" },
+	{ { "exec", "--bind", "/a", "img" }, "/a;;;;img" },
+	{ { "exec", "--bind=/a", "img" }, "/a;;;;img" },
+	{ { "exec", "--bind=/a", "-B", "/b", "img" }, "/a /b;;;;img" },
+	{ { "exec", "--env=A=1", "img" }, ";;;;img" },
+	{ { "exec", "--pwd", "/x", "img" }, ";/x;;;img" },
+	{ { "exec", "--cwd=/x", "--pwd=/y", "img" }, ";/y;;;img" },
+	{ { "exec", "-v", "img" }, ";;v;;img" },
+	{ { "exec", "-vq", "img" }, ";;q;;img" },
+	{ { "exec", "-qvB", "/a", "img" }, "/a;;v;;img" },
+	{ { "exec", "-vB/a", "img" }, "/a;;v;;img" },
+	{ { "exec", "--", "-img" }, ";;;;-img" },
+	{ { "exec", "-v", "--", "--bind", "x" }, ";;v;;--bind" },
+	{ { "exec", "-", "x" }, ";;;;-" }, /* a file of that name */
+	{ { "exec", "img", "--nosuch", "-Z" }, ";;;;img" },
+	{ { "exec" }, ";;;;" },
+	{ { "exec", "--" }, ";;;;" },
+	{ { "shell", "-s", "/bin/zsh", "img" }, ";;;/bin/zsh;img" },
+	{ { "shell", "--shell=/bin/zsh", "img" }, ";;;/bin/zsh;img" },
+	{ { "exec", "--help", "--nosuch" }, "help" },
+	{ { "exec", "-vh", "-Z" }, "help" },
+	{ { "exec", "-hZ" }, "help" },
+	{ { "exec", "--nosuch", "img" }, "!'--nosuch'" },
+	{ { "exec", "--nosuch=1", "img" }, "!'--nosuch'" },
+	{ { "exec", "--bin", "/a" }, "!'--bin'" }, /* no abbreviations: they break with new options */
+	{ { "exec", "---bind", "/a" }, "!'---bind'" },
+	{ { "exec", "--=x" }, "!unknown" },
+	{ { "exec", "-Z", "img" }, "!'-Z'" },
+	{ { "exec", "-vZ", "img" }, "!'-Z'" },
+	{ { "exec", "-b", "/a" }, "!'-b'" },
+	{ { "exec", "-s", "/bin/zsh", "img" }, "!'-s'" },
+	{ { "exec", "--shell=/bin/zsh", "img" }, "!'--shell'" },
+	{ { "run", "-s", "/bin/zsh", "img" }, "!'-s'" },
+	{ { "exec", "-B" }, "!-B needs" },
+	{ { "exec", "-vB" }, "!-B needs" },
+	{ { "exec", "--bind" }, "!--bind needs" },
+	{ { "shell", "--shell" }, "!--shell needs" },
+	{ { "shell", "--shell=" }, "!--shell" },
+	{ { "exec", "--bind=" }, ";;;;" }, /* as an empty list in a variable */
+	{ { "exec", "--bind=a", "img" }, "!--bind: " },
+	{ { "exec", "-Ba", "img" }, "!-B: " },
+	{ { "exec", "--pwd=", "img" }, "!--pwd: " },
+	{ { "exec", "--pwd=x", "img" }, "!--pwd: " },
+	{ { "exec", "--cwd=x", "img" }, "!--cwd: " },
+	{ { "exec", "--env=A", "img" }, "!--env: " },
+	{ { "exec", "--verbose=1", "img" }, "!--verbose takes no" },
+	{ { "exec", "--help=x", "img" }, "!--help takes no" },
+	{ { "exec", "--bind\x1b[2J", "img" }, "!unknown" },
+};
+
+START_TEST(parse)
+{
+	cleanup(room_spec_done) struct room_spec s = ROOM_SPEC_INIT;
+	cleanup(strlist_done) struct strlist argv = STRLIST_INIT;
+	cleanup(strbuf_done) struct strbuf got = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+	struct flags f;
+	int rc;
+
+	for (size_t i = 0; cases[_i].argv[i]; i++)
+		strlist_add(&argv, cases[_i].argv[i]);
+	rc = flags_parse((int)argv.n, argv.v, &s, &f, &err);
+	if (cases[_i].out[0] == '!') {
+		ck_assert_int_eq(rc, -1);
+		ck_assert_int_eq(err.code, BERTH_EUSAGE);
+		ck_assert_msg(strstr(err.text, cases[_i].out + 1) != NULL, "no '%s' in: %s", cases[_i].out + 1,
+			      err.text);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	if (strcmp(cases[_i].out, "help") == 0) {
+		ck_assert(f.help);
+		return;
+	}
+	ck_assert(!f.help);
+	for (size_t i = 0; i < s.binds.n; i++)
+		strbuf_printf(&got, "%s%s", i > 0 ? " " : "", s.binds.v[i].source);
+	strbuf_printf(&got, ";%s;%s;%s;%s", s.pwd ? s.pwd : "", s.verbose ? "v" : s.quiet ? "q" : "",
+		      f.shell ? f.shell : "", f.first < (int)argv.n ? argv.v[f.first] : "");
+	ck_assert_str_eq(got.text, cases[_i].out);
+	ck_assert_int_le(f.first, (int)argv.n);
+}
+END_TEST
+
+static const struct {
+	const char *text, *cwd, *out; /* out NULL: refused */
+	enum berth_code code;
+} images[] = {
+	{ "/a/b.sif", "/w", "/a/b.sif", BERTH_OK },
+	{ "/a//b/./c.sif", NULL, "/a/b/c.sif", BERTH_OK },
+	{ "/a/../b", "/w", "/a/../b", BERTH_OK }, /* "a" may be a link: the kernel's business */
+	{ "b.sif", "/w", "/w/b.sif", BERTH_OK },
+	{ "b.sif", "/", "/b.sif", BERTH_OK },
+	{ "./b.sif", "/w", "/w/b.sif", BERTH_OK },
+	{ "../b.sif", "/w/x", "/w/b.sif", BERTH_OK },
+	{ "..//./../b.sif", "/w/x", "/b.sif", BERTH_OK },
+	{ "../../../b.sif", "/w", "/b.sif", BERTH_OK },
+	{ "..", "/w/x", "/w", BERTH_OK },
+	{ ".", "/w", "/w", BERTH_OK },
+	{ "..b/c", "/w", "/w/..b/c", BERTH_OK },
+	{ ".b", "/w", "/w/.b", BERTH_OK },
+	{ "a/../b", "/w", "/w/a/../b", BERTH_OK },
+	{ "-x", "/w", "/w/-x", BERTH_OK },
+	{ "./docker://alpine", "/w", "/w/docker:/alpine", BERTH_OK }, /* "./" says: a path */
+	{ "docker", "/w", "/w/docker", BERTH_OK },
+	{ "", "/w", NULL, BERTH_EUSAGE },
+	{ "b.sif", NULL, NULL, BERTH_EUSAGE },
+	{ "b.sif", "(unreachable)/w", NULL, BERTH_EUSAGE },
+	{ "docker://alpine", "/w", NULL, BERTH_ENOTFOUND },
+	{ "oras://h/x:1", "/w", NULL, BERTH_ENOTFOUND },
+	{ "library://x", "/w", NULL, BERTH_ENOTFOUND },
+	{ "shub://x/y", "/w", NULL, BERTH_ENOTFOUND },
+	{ "http://h/x.sif", "/w", NULL, BERTH_ENOTFOUND },
+	{ "https://h/x.sif", "/w", NULL, BERTH_ENOTFOUND },
+	{ "oci:dir:tag", "/w", NULL, BERTH_ENOTFOUND },
+	{ "oci-archive:x.tar", "/w", NULL, BERTH_ENOTFOUND },
+	{ "docker-archive:x.tar", "/w", NULL, BERTH_ENOTFOUND },
+	{ "docker-daemon:x:1", "/w", NULL, BERTH_ENOTFOUND },
+	{ "instance://x", "/w", NULL, BERTH_ENOTFOUND },
+};
+
+START_TEST(image)
+{
+	cleanup_free char *got = NULL;
+	struct berth_err err = BERTH_ERR_INIT;
+	int rc = image_path(images[_i].text, images[_i].cwd, &got, &err);
+
+	if (!images[_i].out) {
+		ck_assert_int_eq(rc, -1);
+		ck_assert_int_eq(err.code, images[_i].code);
+		ck_assert(err.text[0] != '\0');
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	ck_assert_str_eq(got, images[_i].out);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("flags");
+
+	tcase_add_loop_test(tc, parse, 0, ARRAY_SIZE(cases));
+	tcase_add_loop_test(tc, image, 0, ARRAY_SIZE(images));
+	return unit_run("flags", tc);
+}

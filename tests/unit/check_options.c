@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* check_options.c - the table of settings: its shape, each row's meaning, the variables. */
+#include "config.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "launcher/view/options.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "tests/unit/unit.h"
+
+START_TEST(shape)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		const struct option_row *r = &option_rows[i];
+
+		ck_assert(r->name && r->help && r->set && r->faces);
+		ck_assert_msg(!(r->faces & FACE_ENV) || r->env, "%s: no variable", r->name);
+		/* SLURM: an option of a plugin is "container-" and this, shown in 80 columns. */
+		ck_assert_uint_lt(strlen(r->name), 24);
+		for (const char *p = r->name; *p; p++)
+			ck_assert(islower((unsigned char)*p) || *p == '-');
+		ck_assert_ptr_eq(option_by_name(r->name), r); /* so no name is there twice */
+		if (r->also)
+			ck_assert_ptr_eq(option_by_name(r->also), r);
+		if (r->letter)
+			ck_assert_ptr_eq(option_by_letter(r->letter), r);
+	}
+	ck_assert_ptr_null(option_by_name("nosuch"));
+	ck_assert_ptr_null(option_by_name("bin"));
+	ck_assert_ptr_null(option_by_name(""));
+	ck_assert_ptr_null(option_by_letter(0));
+	ck_assert_ptr_null(option_by_letter('Z'));
+	ck_assert_ptr_eq(option_by_name("cwd"), option_by_name("pwd"));
+}
+END_TEST
+
+START_TEST(slurm_face)
+{
+	static const char *const names[] = { "bind", "pwd", "env" };
+	size_t n = 0;
+
+	for (size_t i = 0; i < option_count; i++)
+		n += option_rows[i].faces & FACE_SLURM ? 1 : 0;
+	ck_assert_uint_eq(n, ARRAY_SIZE(names));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		ck_assert(option_by_name(names[i])->faces & FACE_SLURM);
+}
+END_TEST
+
+static void show(const struct room_spec *s, struct strbuf *out)
+{
+	for (size_t i = 0; i < s->binds.n; i++)
+		strbuf_printf(out, "bind %s>%s%s;", s->binds.v[i].source, s->binds.v[i].target,
+			      s->binds.v[i].readonly ? "!" : "");
+	if (s->pwd)
+		strbuf_printf(out, "pwd %s;", s->pwd);
+	for (size_t i = 0; i < s->env.n; i++)
+		strbuf_printf(out, "env %s;", s->env.v[i]);
+	strbuf_puts(out, s->verbose ? "verbose;" : "");
+	strbuf_puts(out, s->quiet ? "quiet;" : "");
+}
+
+static const struct {
+	const char *name, *arg, *out; /* out NULL: refused */
+} rows[] = {
+	{ "bind", "/a,/b:/c:ro", "bind /a>/a;bind /b>/c!;" },
+	{ "bind", "a", NULL },
+	{ "bind", "/a:/proc", NULL },
+	{ "pwd", "/a//b/", "pwd /a/b;" },
+	{ "pwd", "a", NULL },
+	{ "pwd", "", NULL },
+	{ "pwd", ".", NULL },
+	{ "env", "A=1", "env A=1;" },
+	{ "env", "A=1,B=2", "env A=1;env B=2;" },
+	{ "env", "A=1\\,2,B=", "env A=1,2;env B=;" },
+	{ "env", "A=b=c", "env A=b=c;" },
+	{ "env", "_a1=x\\y", "env _a1=x\\y;" },
+	{ "env", "LD_PRELOAD=x", "env LD_PRELOAD=x;" },
+	{ "env", "", NULL },
+	{ "env", "A", NULL },
+	{ "env", "=1", NULL },
+	{ "env", "A=1,", NULL },
+	{ "env", "A=1,2", NULL },
+	{ "env", ",A=1", NULL },
+	{ "env", "1A=1", NULL },
+	{ "env", "A-B=1", NULL },
+	{ "env", "A B=1", NULL },
+	{ "env", "BASH_FUNC_x%%=1", NULL },
+	{ "env", "HOME=/x", NULL },
+	{ "env", "A=1,HOME=/x", NULL },
+	{ "verbose", NULL, "verbose;" },
+	{ "quiet", NULL, "quiet;" },
+};
+
+START_TEST(meaning)
+{
+	cleanup(room_spec_done) struct room_spec s = ROOM_SPEC_INIT;
+	cleanup(strbuf_done) struct strbuf got = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+	int rc = option_by_name(rows[_i].name)->set(&s, rows[_i].arg, &err);
+
+	if (!rows[_i].out) {
+		ck_assert_msg(rc == -1, "%s '%s' was taken", rows[_i].name, rows[_i].arg);
+		ck_assert_int_eq(err.code, BERTH_EUSAGE);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	show(&s, &got);
+	ck_assert_str_eq(got.text, rows[_i].out);
+}
+END_TEST
+
+/* 'out' after "!" is a word that the refusal must hold: the variable's name. */
+static const struct {
+	const char *env[4], *out;
+} vars[] = {
+	{ { NULL }, "" },
+	{ { "BERTH_BIND=/a" }, "bind /a>/a;" },
+	{ { "APPTAINER_BIND=/a" }, "bind /a>/a;" },
+	{ { "SINGULARITY_BIND=/a" }, "bind /a>/a;" },
+	{ { "SINGULARITY_BINDPATH=/a" }, "bind /a>/a;" },
+	{ { "SINGULARITY_BIND=/c", "APPTAINER_BIND=/b", "BERTH_BIND=/a" }, "bind /a>/a;" },
+	{ { "SINGULARITY_BIND=/c", "APPTAINER_BINDPATH=/b" }, "bind /b>/b;" },
+	{ { "BERTH_BINDPATH=/b", "BERTH_BIND=/a" }, "bind /a>/a;" },
+	{ { "BERTH_BIND=", "APPTAINER_BIND=/b" }, "bind /b>/b;" },
+	{ { "BERTH_PWD=/x", "BERTH_ENV=A=1,B=2" }, "pwd /x;env A=1;env B=2;" },
+	{ { "BERTH_VERBOSE=1" }, "verbose;" },
+	{ { "BERTH_VERBOSE=Yes" }, "verbose;" },
+	{ { "BERTH_VERBOSE=0" }, "" },
+	{ { "BERTH_QUIET=off", "BERTH_VERBOSE=" }, "" },
+	{ { "BIND=/a", "PWD=/home", "ENV=A=1", "VERBOSE=1" }, "" },
+	{ { "BERTH_BINDX=/a", "XBERTH_BIND=/a", "BERTH_BIN=/a" }, "" },
+	{ { "BERTH_CWD=/a", "BERTHENV_BIND=/a" }, "" },
+	{ { "BERTH_BIND=a" }, "!BERTH_BIND:" },
+	{ { "SINGULARITY_BINDPATH=a" }, "!SINGULARITY_BINDPATH:" },
+	{ { "APPTAINER_ENV=A" }, "!APPTAINER_ENV:" },
+	{ { "BERTH_PWD=x" }, "!BERTH_PWD:" },
+	{ { "BERTH_VERBOSE=2" }, "!BERTH_VERBOSE:" },
+	{ { "BERTH_QUIET=perhaps" }, "!BERTH_QUIET:" },
+	{ { "BERTH_BIND=a", "APPTAINER_BIND=/b" }, "!BERTH_BIND:" }, /* no falling back from a wrong one */
+};
+
+START_TEST(from_env)
+{
+	cleanup(room_spec_done) struct room_spec s = ROOM_SPEC_INIT;
+	cleanup(strbuf_done) struct strbuf got = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+	int rc = options_from_env(vars[_i].env, &s, &err);
+
+	if (vars[_i].out[0] == '!') {
+		ck_assert_int_eq(rc, -1);
+		ck_assert_int_eq(err.code, BERTH_EUSAGE);
+		ck_assert_msg(strstr(err.text, vars[_i].out + 1) != NULL, "%s", err.text);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	show(&s, &got);
+	ck_assert_str_eq(got.text ? got.text : "", vars[_i].out);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("options");
+
+	tcase_add_test(tc, shape);
+	tcase_add_test(tc, slurm_face);
+	tcase_add_loop_test(tc, meaning, 0, ARRAY_SIZE(rows));
+	tcase_add_loop_test(tc, from_env, 0, ARRAY_SIZE(vars));
+	return unit_run("options", tc);
+}

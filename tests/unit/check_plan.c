@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* check_plan.c - the default view, mount by mount and in order. */
+#include "config.h"
+
+#include <string.h>
+
+#include "launcher/view/plan.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "tests/unit/unit.h"
+
+/* A plan as text: "SRC>TARGET", or only the path where they are the same; p proc, d devices,
+ * o optional, r read-only; "passwd(LINE)". */
+static void show(const struct plan *p, struct strbuf *out)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct plan_mount *m = &p->v[i];
+
+		strbuf_puts(out, i > 0 ? " " : "");
+		if (m->kind != PLAN_BIND)
+			strbuf_printf(out, "%s(%s)", m->target, m->source);
+		else if (strcmp(m->source, m->target) == 0)
+			strbuf_puts(out, m->target);
+		else
+			strbuf_printf(out, "%s>%s", m->source, m->target);
+		if (m->flags)
+			strbuf_printf(out, "%s%s%s%s%s", m->kind == PLAN_BIND ? "," : "",
+				      m->flags & PLAN_PROC ? "p" : "", m->flags & PLAN_DEV ? "d" : "",
+				      m->flags & PLAN_OPTIONAL ? "o" : "",
+				      m->flags & PLAN_READONLY ? "r" : "");
+	}
+}
+
+#define HOST "/proc,p /sys /dev,d /tmp,o /var/tmp,o"
+#define FILES " /etc/hosts,or /etc/resolv.conf,or /etc/localtime,or"
+
+static const struct {
+	const char *home, *user, *group, *cwd, *pmix, *site, *binds;
+	const char *out;
+} cases[] = {
+	{ .out = HOST FILES },
+	{ .home = "/home/ann", .user = "ann", .group = "staff", .cwd = "/scratch/x", .pmix = "/spool/pmix.1.0",
+	  .site = "/sw:/sw:ro", .binds = "/data:/mnt,/d2:/d2:ro",
+	  .out = HOST " /home/ann,o" FILES " /etc/passwd(ann:x:7:8::/home/ann:/bin/sh)"
+		 " /etc/group(staff:x:8:) /spool/pmix.1.0,o /scratch/x,o /sw,or /data>/mnt /d2,r" },
+	/* The home. */
+	{ .home = "/", .out = HOST FILES },
+	{ .home = "/tmp/ann", .out = HOST FILES },
+	{ .home = "/tmpx/ann", .out = HOST " /tmpx/ann,o" FILES },
+	{ .home = "//home//ann/", .out = HOST " /home/ann,o" FILES },
+	{ .home = "/home/../ann", .out = HOST FILES },
+	{ .home = "/nonexistent", .user = "nobody",
+	  .out = HOST " /nonexistent,o" FILES " /etc/passwd(nobody:x:7:8::/nonexistent:/bin/sh)" },
+	{ .user = "ann", .out = HOST FILES " /etc/passwd(ann:x:7:8::/:/bin/sh)" },
+	{ .home = "/h:x", .user = "ann", .out = HOST " /h:x,o" FILES " /etc/passwd(ann:x:7:8::/:/bin/sh)" },
+	{ .home = "/h\nx", .user = "ann",
+	  .out = HOST " /h\nx,o" FILES " /etc/passwd(ann:x:7:8::/:/bin/sh)" },
+	{ .group = "staff", .out = HOST FILES " /etc/group(staff:x:8:)" },
+	/* The working directory: where it is left out. */
+	{ .cwd = "/", .out = HOST FILES },
+	{ .cwd = "/etc", .out = HOST FILES },
+	{ .cwd = "/bin", .out = HOST FILES },
+	{ .cwd = "/mnt", .out = HOST FILES },
+	{ .cwd = "/usr", .out = HOST FILES },
+	{ .cwd = "/var", .out = HOST FILES },
+	{ .cwd = "/opt", .out = HOST FILES },
+	{ .cwd = "/sbin", .out = HOST FILES },
+	{ .cwd = "/lib", .out = HOST FILES },
+	{ .cwd = "/lib64", .out = HOST FILES },
+	{ .cwd = "/sys", .out = HOST FILES },
+	{ .cwd = "/sys/fs/cgroup", .out = HOST FILES },
+	{ .cwd = "/proc/1", .out = HOST FILES },
+	{ .cwd = "/dev/shm", .out = HOST FILES },
+	{ .cwd = "/tmp", .out = HOST FILES },
+	{ .cwd = "/var/tmp/a/b", .out = HOST FILES },
+	{ .home = "/home/ann", .cwd = "/home/ann/src", .out = HOST " /home/ann,o" FILES },
+	{ .site = "/scratch", .cwd = "/scratch/ann", .out = HOST FILES " /scratch,o" },
+	{ .binds = "/scratch", .cwd = "/scratch/ann", .out = HOST FILES " /scratch" },
+	{ .binds = "/data:/work", .cwd = "/work", .out = HOST FILES " /data>/work" },
+	{ .binds = "/data:/work", .cwd = "/work/x", .out = HOST FILES " /data>/work" },
+	/* And where it is not. */
+	{ .cwd = "/etcetera", .out = HOST FILES " /etcetera,o" },
+	{ .cwd = "/opt/app", .out = HOST FILES " /opt/app,o" },
+	{ .cwd = "/usr/src", .out = HOST FILES " /usr/src,o" },
+	{ .cwd = "/system", .out = HOST FILES " /system,o" },
+	{ .cwd = "/device", .out = HOST FILES " /device,o" },
+	{ .home = "/home/ann", .cwd = "/home/anna", .out = HOST " /home/ann,o" FILES " /home/anna,o" },
+	{ .home = "/home/ann", .cwd = "/home", .out = HOST " /home/ann,o" FILES " /home,o" },
+	/* A bind below it comes after it, or it would be hidden. */
+	{ .binds = "/data:/work/in", .cwd = "/work", .out = HOST FILES " /work,o /data>/work/in" },
+	{ .site = "/data:/work/in", .cwd = "/work", .out = HOST FILES " /work,o /data>/work/in,o" },
+	{ .binds = "/b:/x,/c:/x/y,/d:/x", .out = HOST FILES " /b>/x /c>/x/y /d>/x" },
+	/* PMIx. */
+	{ .pmix = "", .out = HOST FILES },
+	{ .pmix = "spool", .out = NULL },
+	{ .pmix = "/spool/../etc", .out = NULL },
+	{ .cwd = "relative", .out = NULL },
+	{ .cwd = "/a/../b", .out = NULL },
+};
+
+static char *own(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+START_TEST(make)
+{
+	cleanup(room_spec_done) struct room_spec spec = { .uid = 7, .gid = 8 };
+	cleanup(site_done) struct site site = { 0 };
+	cleanup(plan_done) struct plan p = { 0 };
+	cleanup(strbuf_done) struct strbuf got = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+	int rc;
+
+	spec.home = own(cases[_i].home);
+	spec.user = own(cases[_i].user);
+	spec.group = own(cases[_i].group);
+	spec.cwd = own(cases[_i].cwd);
+	if (cases[_i].site)
+		ck_assert_int_eq(bind_parse_list(cases[_i].site, &site.binds, &err), 0);
+	if (cases[_i].binds)
+		ck_assert_int_eq(bind_parse_list(cases[_i].binds, &spec.binds, &err), 0);
+	rc = plan_make(&spec, &site, cases[_i].pmix, &p, &err);
+	if (!cases[_i].out) {
+		ck_assert_int_eq(rc, -1);
+		ck_assert(err.text[0] != '\0');
+		ck_assert_uint_eq(p.n, 0);
+		return;
+	}
+	ck_assert_msg(rc == 0, "%s", err.text);
+	show(&p, &got);
+	ck_assert_str_eq(got.text, cases[_i].out);
+}
+END_TEST
+
+/* Whatever is asked for: devices work on /dev only, and nothing follows the user's binds. */
+START_TEST(devices)
+{
+	cleanup(room_spec_done) struct room_spec spec = ROOM_SPEC_INIT;
+	cleanup(plan_done) struct plan p = { 0 };
+	struct berth_err err = BERTH_ERR_INIT;
+	struct site site = { 0 };
+	unsigned int found = 0;
+
+	ck_assert_int_eq(bind_parse("/dev:/devices", &spec.binds, &err), 0);
+	ck_assert_int_eq(plan_make(&spec, &site, NULL, &p, &err), 0);
+	for (size_t i = 0; i < p.n; i++) {
+		if (!(p.v[i].flags & PLAN_DEV))
+			continue;
+		found++;
+		ck_assert_str_eq(p.v[i].target, "/dev");
+	}
+	ck_assert_uint_eq(found, 1);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("plan");
+
+	tcase_add_loop_test(tc, make, 0, ARRAY_SIZE(cases));
+	tcase_add_test(tc, devices);
+	return unit_run("plan", tc);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* check_site.c - berth.conf's keys and the file that is shipped. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "launcher/view/site.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "tests/unit/unit.h"
+
+static const struct {
+	const char *text;
+	bool ok, kernel_mount;
+	uint32_t start_wait_ms;
+	uint64_t cache_mib;
+	size_t binds;
+} cases[] = {
+	{ "", true, false, 30000, 8, 0 },
+	{ "# nothing\n\n", true, false, 30000, 8, 0 },
+	{ "kernel mount = no\n", true, false, 30000, 8, 0 },
+	{ "kernel mount = root-owned", true, true, 30000, 8, 0 },
+	{ "start timeout=1\n", true, false, 1000, 8, 0 },
+	{ "start timeout = 600\n", true, false, 600000, 8, 0 },
+	{ "block cache = 1\n", true, false, 30000, 1, 0 },
+	{ "\tblock cache = 4096 \n", true, false, 30000, 4096, 0 },
+	{ "bind path = /a\nbind path = /b:/c:ro\n", true, false, 30000, 8, 2 },
+	{ "kernel mount = yes\n", .ok = false },
+	{ "kernel mount = Root-Owned\n", .ok = false },
+	{ "kernel mount =\n", .ok = false },
+	{ "kernel mount = no\nkernel mount = no\n", .ok = false },
+	{ "kernel-mount = no\n", .ok = false },
+	{ "start timeout = 0\n", .ok = false },
+	{ "start timeout = 601\n", .ok = false },
+	{ "start timeout = 030\n", .ok = false },
+	{ "start timeout = -1\n", .ok = false },
+	{ "start timeout = 4294967297\n", .ok = false }, /* 1, if it wrapped */
+	{ "start timeout = 30s\n", .ok = false },
+	{ "block cache = 0\n", .ok = false },
+	{ "block cache = 4097\n", .ok = false },
+	{ "block cache = 8 MiB\n", .ok = false },
+	{ "block cache = 18446744073709551617\n", .ok = false },
+	{ "bind path = a\n", .ok = false },
+	{ "bind path = /a:/dev\n", .ok = false },
+	{ "bind path = /a:/\n", .ok = false },
+	{ "bind path = /a:/b:rx\n", .ok = false },
+	{ "bind path /a\n", .ok = false },
+	{ "bindpath = /a\n", .ok = false },
+	{ "start timeout = 5\nstart timeout = 5\n", .ok = false },
+	{ "bind path = /a\nnonsense\n", .ok = false }, /* what was read before is freed (ASan) */
+};
+
+START_TEST(parse)
+{
+	cleanup(site_done) struct site s = { .cache_bytes = 77 };
+	struct berth_err err = BERTH_ERR_INIT;
+	int rc = site_parse("berth.conf", cases[_i].text, strlen(cases[_i].text), &s, &err);
+
+	if (!cases[_i].ok) {
+		ck_assert_msg(rc == -1, "'%s' was taken", cases[_i].text);
+		ck_assert_int_eq(err.code, BERTH_ECONFIG);
+		ck_assert_msg(strncmp(err.text, "berth.conf:", 11) == 0, "no line in: %s", err.text);
+		ck_assert_uint_eq(s.cache_bytes, 77); /* untouched */
+		return;
+	}
+	ck_assert_msg(rc == 0, "'%s': %s", cases[_i].text, err.text);
+	ck_assert(s.kernel_mount == cases[_i].kernel_mount);
+	ck_assert_uint_eq(s.start_wait_ms, cases[_i].start_wait_ms);
+	ck_assert_uint_eq(s.cache_bytes, cases[_i].cache_mib * 1024 * 1024);
+	ck_assert_uint_eq(s.binds.n, cases[_i].binds);
+}
+END_TEST
+
+static void load_shipped(struct strbuf *out, bool uncomment)
+{
+	cleanup_fclose FILE *f = fopen(TOP_SRCDIR "/etc/berth.conf", "re");
+	char line[512];
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f)) {
+		/* "#key = value" is a setting; "# text" is prose. */
+		bool setting = line[0] == '#' && line[1] != ' ' && line[1] != '\n' && line[1] != '#';
+
+		strbuf_puts(out, uncomment && setting ? line + 1 : line);
+	}
+	ck_assert(strbuf_ok(out) && out->len > 0);
+}
+
+START_TEST(shipped)
+{
+	cleanup(site_done) struct site s = { 0 };
+	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+
+	load_shipped(&text, false);
+	ck_assert_msg(site_parse("shipped", text.text, text.len, &s, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(s.binds.n, 0);
+}
+END_TEST
+
+/* Each key is there, and what stands beside it is the default. */
+START_TEST(shipped_uncommented)
+{
+	static const char *const keys[] = {
+		"\nbind path = ", "\nkernel mount = ", "\nstart timeout = ", "\nblock cache = ",
+	};
+	cleanup(site_done) struct site s = { 0 };
+	cleanup(site_done) struct site plain = { 0 };
+	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+
+	load_shipped(&text, true);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		ck_assert_msg(strstr(text.text, keys[i]) != NULL, "no '%s'", keys[i] + 1);
+	ck_assert_msg(site_parse("shipped", text.text, text.len, &s, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(site_parse("empty", "", 0, &plain, &err), 0);
+	ck_assert_uint_ge(s.binds.n, 1);
+	ck_assert(s.kernel_mount == plain.kernel_mount);
+	ck_assert_uint_eq(s.start_wait_ms, plain.start_wait_ms);
+	ck_assert_uint_eq(s.cache_bytes, plain.cache_bytes);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *tc = tcase_create("site");
+
+	tcase_add_loop_test(tc, parse, 0, ARRAY_SIZE(cases));
+	tcase_add_test(tc, shipped);
+	tcase_add_test(tc, shipped_uncommented);
+	return unit_run("site", tc);
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * check_squash.c - the squashfs reader: images made here by mksquashfs, with each compressor,
+ * compared with the directory they were made of; and superblocks that must be refused.
+ */
+#include "config.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "libimage/base/fd.h"
+#include "libimage/base/num.h"
+#include "libimage/squash/squash.h"
+
+static char top[] = "/tmp/check_squash.XXXXXX";
+static char tree_path[64], image_path[64];
+
+static const char *const kinds[] = {
+	"-comp zstd", "-comp gzip", "-comp xz", "-comp lz4", "-comp lzma",
+	"-comp gzip -b 4096 -no-fragments", "-comp zstd -b 1M", "-noI -noD -noF",
+	"-comp gzip -always-use-fragments -no-duplicates",
+};
+
+static int shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int shell(const char *fmt, ...)
+{
+	char cmd[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	return system(cmd);
+}
+
+static void make_tree(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	(void)snprintf(tree_path, sizeof(tree_path), "%s/tree", top);
+	(void)snprintf(image_path, sizeof(image_path), "%s/image", top);
+	ck_assert_int_eq(shell("mkdir -p '%s/sub/deep' '%s/many' && cd '%s' && seq 100000 >text && "
+			       "head -c 700000 /dev/urandom >random && : >none && echo tiny >tiny && "
+			       "ln tiny sub/hard && ln -s ../tiny sub/link && mkfifo pipe && "
+			       "truncate -s 3M hole && echo end >>hole && "
+			       "for i in $(seq 200); do seq $i $((i * 9)) >sub/deep/f$i; done && "
+			       "cd many && seq -f name-%%.0f 5000 | xargs touch",
+			       tree_path, tree_path, tree_path), 0);
+}
+
+static void remove_tree(void)
+{
+	(void)shell("rm -rf '%s'", top);
+}
+
+/* False: this mksquashfs lacks the compressor. */
+static bool make_image(const char *options)
+{
+	return shell("mksquashfs '%s' '%s' -noappend -quiet -no-progress %s >/dev/null 2>&1", tree_path,
+		     image_path, options) == 0;
+}
+
+static void same_bytes(struct squash_worker *w, const struct squash_inode *o, int fd)
+{
+	static const size_t steps[] = { 131072, 1 << 20, 4096, 777 };
+	struct berth_err err = BERTH_ERR_INIT;
+	cleanup_free uint8_t *a = malloc(1 << 20), *b = malloc(1 << 20);
+
+	for (size_t s = 0; s < ARRAY_SIZE(steps); s++) {
+		/* 777 is slow: the beginning will do */
+		uint64_t end = steps[s] == 777 && o->size > 50000 ? 50000 : o->size;
+
+		for (uint64_t off = 0; off <= end; off += steps[s]) {
+			ssize_t want = pread(fd, a, steps[s], (off_t)off);
+			ssize_t got = squash_read(w, o, off, b, steps[s], &err);
+
+			ck_assert_msg(got == want, "%zd bytes, not %zd: %s", got, want, err.text);
+			ck_assert_int_eq(memcmp(a, b, (size_t)got), 0);
+		}
+	}
+}
+
+struct seen {
+	struct squash_worker *w;
+	const char *path;
+	int n;
+};
+
+static void compare(struct squash_worker *w, uint64_t ref, const char *path);
+
+static int compare_child(void *arg, const struct squash_dirent *ent)
+{
+	struct seen *seen = arg;
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", seen->path, ent->name);
+	seen->n++;
+	if (ent->type != S_IFDIR) /* a directory would list inside a list */
+		compare(seen->w, ent->ref, path);
+	return 0;
+}
+
+static void compare_dir(struct squash_worker *w, const struct squash_inode *o, const char *path)
+{
+	struct seen seen = { .w = w, .path = path };
+	struct berth_err err = BERTH_ERR_INIT;
+	DIR *d = opendir(path);
+	int n = 0;
+
+	ck_assert_int_eq(squash_list(w, o, 0, compare_child, &seen, &err), 0);
+	ck_assert_ptr_nonnull(d);
+	for (struct dirent *de = readdir(d); de; de = readdir(d)) {
+		struct squash_dirent ent;
+		char child[PATH_MAX];
+
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0) {
+			ck_assert_int_eq(squash_lookup(w, o, de->d_name, &ent, &err), 0);
+			continue;
+		}
+		n++;
+		ck_assert_msg(squash_lookup(w, o, de->d_name, &ent, &err) == 1, "%s: %s", de->d_name, err.text);
+		ck_assert_str_eq(ent.name, de->d_name);
+		(void)snprintf(child, sizeof(child), "%s/%s", path, de->d_name);
+		if (ent.type == S_IFDIR)
+			compare(w, ent.ref, child);
+		(void)snprintf(child, sizeof(child), "%s~", de->d_name);
+		ck_assert_int_eq(squash_lookup(w, o, child, &ent, &err), 0);
+	}
+	(void)closedir(d);
+	ck_assert_int_eq(n, seen.n);
+}
+
+static void compare(struct squash_worker *w, uint64_t ref, const char *path)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+	struct squash_inode o;
+	char a[PATH_MAX], b[PATH_MAX];
+	struct stat st;
+
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert_msg(squash_inode_get(w, ref, &o, &err) == 0, "%s: %s", path, err.text);
+	ck_assert_uint_eq(o.mode, st.st_mode);
+	ck_assert_uint_eq(o.uid, st.st_uid);
+	ck_assert_uint_eq(o.gid, st.st_gid);
+	ck_assert_int_eq(o.mtime, st.st_mtime);
+	ck_assert_uint_gt(o.ino, 0);
+	if (S_ISDIR(st.st_mode)) {
+		compare_dir(w, &o, path);
+		return;
+	}
+	ck_assert_uint_eq(o.nlink, st.st_nlink);
+	if (S_ISREG(st.st_mode)) {
+		cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		ck_assert_uint_eq(o.size, (uint64_t)st.st_size);
+		same_bytes(w, &o, fd);
+	} else if (S_ISLNK(st.st_mode)) {
+		ssize_t n = readlink(path, a, sizeof(a) - 1);
+
+		a[n] = '\0';
+		ck_assert_int_eq(squash_readlink(w, &o, b, &err), n);
+		ck_assert_str_eq(a, b);
+	}
+}
+
+static struct squash *open_image(int fd, uint64_t offset, struct berth_err *err)
+{
+	struct squash *s = NULL;
+	struct stat st;
+
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	return squash_open(fd, offset, (uint64_t)st.st_size - offset, 1 << 20, &s, err) == 0 ? s : NULL;
+}
+
+START_TEST(same_as_source)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+	cleanup_close int fd = -1;
+	struct squash_worker *w;
+	struct squash *s;
+
+	if (!make_image(kinds[_i]))
+		return;
+	fd = open(image_path, O_RDONLY | O_CLOEXEC);
+	s = open_image(fd, 0, &err);
+	ck_assert_msg(s != NULL, "%s: %s", kinds[_i], err.text);
+	ck_assert_int_eq(squash_worker_new(s, &w, &err), 0);
+	compare(w, squash_info(s)->root, tree_path);
+	squash_worker_free(w);
+	squash_close(s);
+}
+END_TEST
+
+static int one_at_a_time(void *arg, const struct squash_dirent *ent)
+{
+	*(struct squash_dirent *)arg = *ent;
+	return 1;
+}
+
+/* A listing continued from each position gives each name once. */
+START_TEST(list_goes_on)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+	cleanup_close int fd = -1;
+	struct squash_dirent ent = { .next = 0 }, last = { .name = "" };
+	struct squash_inode root, many;
+	struct squash_worker *w;
+	struct squash *s;
+	int n = 0, rc;
+
+	ck_assert(make_image("-comp gzip"));
+	fd = open(image_path, O_RDONLY | O_CLOEXEC);
+	s = open_image(fd, 0, &err);
+	ck_assert_int_eq(squash_worker_new(s, &w, &err), 0);
+	ck_assert_int_eq(squash_inode_get(w, squash_info(s)->root, &root, &err), 0);
+	ck_assert_int_eq(squash_lookup(w, &root, "many", &ent, &err), 1);
+	ck_assert_int_eq(squash_inode_get(w, ent.ref, &many, &err), 0);
+	ent.next = 0;
+	while ((rc = squash_list(w, &many, ent.next, one_at_a_time, &ent, &err)) == 1) {
+		ck_assert_int_gt(strcmp(ent.name, last.name), 0);
+		last = ent;
+		n++;
+	}
+	ck_assert_int_eq(rc, 0);
+	ck_assert_int_eq(n, 5000);
+	squash_worker_free(w);
+	squash_close(s);
+}
+END_TEST
+
+static void *compare_thread(void *arg)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+	struct squash_worker *w;
+
+	ck_assert_int_eq(squash_worker_new(arg, &w, &err), 0);
+	compare(w, squash_info(arg)->root, tree_path);
+	squash_worker_free(w);
+	return NULL;
+}
+
+/* Behind a launch line, and read by threads that fight for a cache of a few blocks. */
+START_TEST(threads)
+{
+	enum { N = 4, LINE = 31 };
+	struct berth_err err = BERTH_ERR_INIT;
+	cleanup_close int fd = -1;
+	pthread_t id[N];
+	struct squash *s;
+
+	ck_assert(make_image("-comp zstd -b 64K"));
+	ck_assert_int_eq(shell("(printf '%%031d' 0; cat '%s') >'%s.31'", image_path, image_path), 0);
+	ck_assert_int_eq(shell("mv '%s.31' '%s'", image_path, image_path), 0);
+	fd = open(image_path, O_RDONLY | O_CLOEXEC);
+	ck_assert_ptr_null(open_image(fd, 0, &err));
+	s = open_image(fd, LINE, &err);
+	ck_assert_msg(s != NULL, "%s", err.text);
+	for (int i = 0; i < N; i++)
+		ck_assert_int_eq(pthread_create(&id[i], NULL, compare_thread, s), 0);
+	for (int i = 0; i < N; i++)
+		ck_assert_int_eq(pthread_join(id[i], NULL), 0);
+	squash_close(s);
+}
+END_TEST
+
+/* Fields of the superblock, set to what no image may have. */
+static const struct {
+	unsigned int at, bytes;
+	uint64_t value;
+} bad[] = {
+	{ 0, 4, 0 },	       { 0, 4, 0x68737173 },
+	{ 12, 4, 0 },	       { 12, 4, 4096 },	       { 12, 4, 1 << 21 },
+	{ 20, 2, 0 },	       { 20, 2, 7 },	       { 20, 2, 0xffff },
+	{ 22, 2, 0 },	       { 22, 2, 11 },	       { 22, 2, 21 },	   { 22, 2, 63 },
+	{ 26, 2, 0 },
+	{ 28, 2, 3 },	       { 30, 2, 1 },
+	{ 32, 8, 1ull << 48 }, { 32, 8, UINT64_MAX },
+	{ 40, 8, 0 },	       { 40, 8, 95 },	       { 40, 8, 1ull << 40 }, { 40, 8, UINT64_MAX },
+	{ 48, 8, 0 },	       { 48, 8, UINT64_MAX },  { 48, 8, 1ull << 40 },
+	{ 64, 8, 0 },	       { 64, 8, UINT64_MAX },  { 64, 8, 1ull << 40 },
+	{ 72, 8, 0 },	       { 72, 8, UINT64_MAX },  { 72, 8, 1ull << 40 },
+	{ 80, 8, 0 },	       { 80, 8, UINT64_MAX - 1 }, { 80, 8, 1ull << 40 }, { 80, 8, 96 },
+	{ 16, 4, UINT32_MAX },
+};
+
+START_TEST(refused)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+	cleanup_close int fd = -1;
+	struct squash *s;
+	uint8_t raw[8];
+
+	ck_assert(make_image("-comp gzip"));
+	fd = open(image_path, O_RDWR | O_CLOEXEC);
+	s = open_image(fd, 0, &err);
+	ck_assert_msg(s != NULL, "%s", err.text);
+	squash_close(s);
+	num_put_le64(raw, bad[_i].value);
+	ck_assert_int_eq(fd_pwrite_full(fd, raw, bad[_i].bytes, bad[_i].at), 0);
+	s = open_image(fd, 0, &err);
+	ck_assert_ptr_null(s);
+	ck_assert_int_eq(err.code, BERTH_EIMAGE);
+	ck_assert_str_ne(err.text, "");
+}
+END_TEST
+
+/* Cut anywhere, an image is refused when it is opened. */
+START_TEST(cut)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+	static const off_t sizes[] = { 0, 1, 95, 96, 4096, -8192 };
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	ck_assert(make_image("-comp gzip"));
+	fd = open(image_path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(ftruncate(fd, sizes[_i] < 0 ? st.st_size + sizes[_i] : sizes[_i]), 0);
+	ck_assert_ptr_null(open_image(fd, 0, &err));
+	ck_assert_int_eq(err.code, BERTH_EIMAGE);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("squash");
+	TCase *tc = tcase_create("squash");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	if (shell("command -v mksquashfs >/dev/null") != 0)
+		return 77; /* automake: skipped */
+	tcase_set_timeout(tc, 60);
+	tcase_add_unchecked_fixture(tc, make_tree, remove_tree);
+	tcase_add_loop_test(tc, same_as_source, 0, ARRAY_SIZE(kinds));
+	tcase_add_test(tc, list_goes_on);
+	tcase_add_test(tc, threads);
+	tcase_add_loop_test(tc, refused, 0, ARRAY_SIZE(bad));
+	tcase_add_loop_test(tc, cut, 0, 6);
+	suite_add_tcase(s, tc);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * unit.h - what the check programs share: the frame of main() and a scratch directory.
+ */
+#ifndef BERTH_TESTS_UNIT_H
+#define BERTH_TESTS_UNIT_H
+
+#include <check.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Run the tests of 'tc'; the exit status. */
+static inline int unit_run(const char *name, TCase *tc)
+{
+	Suite *s = suite_create(name);
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	suite_add_tcase(s, tc);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* How many descriptors this process has open (the one that counts is not). */
+static inline int unit_count_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	ck_assert_ptr_nonnull(d);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n;
+}
+
+#endif
