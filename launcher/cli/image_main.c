@@ -26,11 +26,11 @@ static const struct {
 /* The help is made from berth's tables, which this program does not have. */
 int cmd_help(int argc, char **argv)
 {
-	static char path[] = BERTH_BINDIR "/berth", help[] = "help";
-	char *words[] = { path, help, argc > 1 ? argv[1] : NULL, NULL };
+	static char path[] = BERTH_BINDIR "/berth";
 	struct berth_err err = BERTH_ERR_INIT;
 
-	(void)execv(path, words);
+	(void)argc;
+	(void)execv(path, argv);
 	berth_fail(&err, BERTH_ENOTFOUND, errno, "cannot start '%s'", path);
 	return cli_fail(NULL, &err);
 }

@@ -39,70 +39,92 @@ static int sum_range(int fd, uint64_t off, uint64_t n, struct sha256 *sum, struc
 	return 0;
 }
 
-static int pin_sif(int fd, const uint8_t *header, struct image_pin *pin, struct sha256 *sum,
-		   struct berth_err *err)
-{
-	uint64_t slots = num_le64(header + 88), table = num_le64(header + 96), end;
+/* What 'pin' is the sum of: a place in the file, and how much. */
+struct part {
+	uint64_t offset, size;
+};
 
+static int look_at_sif(const uint8_t *header, struct image_pin *pin, struct part *table,
+		       struct berth_err *err)
+{
+	uint64_t slots = num_le64(header + 88), end;
+
+	table->offset = num_le64(header + 96);
 	if (memcmp(header + 42, "01", 3) != 0)
 		return berth_fail(err, BERTH_EIMAGE, 0, "SIF version is not 01");
 	if (slots == 0 || slots > SIF_DESC_MAX)
 		return berth_fail(err, BERTH_EIMAGE, 0,
 				  "SIF descriptor table has %" PRIu64 " slots (1 to %d are allowed)",
 				  slots, SIF_DESC_MAX);
-	if (table < SIF_HEADER_BYTES || num_add_u64(table, slots * SIF_DESC_BYTES, &end) < 0 ||
+	table->size = slots * SIF_DESC_BYTES;
+	if (table->offset < SIF_HEADER_BYTES || num_add_u64(table->offset, table->size, &end) < 0 ||
 	    end > pin->size)
 		return berth_fail(err, BERTH_EIMAGE, 0, "SIF file is cut short (its descriptor "
 							"table lies outside the file)");
 	pin->kind = IMAGE_SIF;
-	sha256_add(sum, header, SIF_HEADER_BYTES);
-	return sum_range(fd, table, slots * SIF_DESC_BYTES, sum, err);
+	return 0;
 }
 
-static int pin_file(int fd, struct image_pin *pin, struct berth_err *err)
+/* All of 'pin' but its sum; 'head' and 'part' are for that. */
+static int look_at(int fd, struct image_pin *pin, uint8_t head[SIF_HEADER_BYTES], struct part *part,
+		   struct berth_err *err)
 {
 	static const char launch[] = "#!/usr/bin/env run-singularity\n";
-	uint8_t head[SIF_HEADER_BYTES];
-	struct sha256 sum;
-	uint64_t at = 0;
-	int rc;
-
-	if (pin->size < sizeof(head) || fd_pread_full(fd, head, sizeof(head), 0) < 0)
-		return berth_fail(err, BERTH_EIMAGE, 0,
-				  "not an image (%" PRIu64 " bytes is too short)", pin->size);
-	sha256_init(&sum);
-	if (memcmp(head + 32, "SIF_MAGIC", 10) == 0) {
-		rc = pin_sif(fd, head, pin, &sum, err);
-	} else {
-		if (memcmp(head, launch, SQUASH_LAUNCH_BYTES) == 0)
-			at = SQUASH_LAUNCH_BYTES;
-		if (memcmp(head + at, "hsqs", 4) != 0) {
-			berth_fail(err, BERTH_EIMAGE, 0, "neither SIF nor squashfs");
-			return berth_hint(err, "Berth runs SIF files, squashfs files and directories");
-		}
-		pin->kind = IMAGE_SQUASHFS;
-		rc = sum_range(fd, at, SQUASH_SUPER_BYTES, &sum, err);
-	}
-	if (rc == 0)
-		sha256_end(&sum, pin->sum);
-	return rc;
-}
-
-int image_pin_read(int fd, struct image_pin *ret, struct berth_err *err)
-{
-	struct image_pin pin = { .kind = IMAGE_UNKNOWN };
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot stat the image");
 	if (S_ISDIR(st.st_mode)) {
-		pin.kind = IMAGE_DIR;
-	} else if (!S_ISREG(st.st_mode)) {
+		pin->kind = IMAGE_DIR;
+		return 0;
+	}
+	if (!S_ISREG(st.st_mode))
 		return berth_fail(err, BERTH_EIMAGE, 0, "neither a file nor a directory");
-	} else {
-		pin.size = (uint64_t)st.st_size;
-		if (pin_file(fd, &pin, err) < 0)
+	pin->size = (uint64_t)st.st_size;
+	if (pin->size < SIF_HEADER_BYTES || fd_pread_full(fd, head, SIF_HEADER_BYTES, 0) < 0)
+		return berth_fail(err, BERTH_EIMAGE, 0,
+				  "not an image (%" PRIu64 " bytes is too short)", pin->size);
+	if (memcmp(head + 32, "SIF_MAGIC", 10) == 0)
+		return look_at_sif(head, pin, part, err);
+	*part = (struct part){ .size = SQUASH_SUPER_BYTES };
+	if (memcmp(head, launch, SQUASH_LAUNCH_BYTES) == 0)
+		part->offset = SQUASH_LAUNCH_BYTES;
+	if (memcmp(head + part->offset, "hsqs", 4) != 0) {
+		berth_fail(err, BERTH_EIMAGE, 0, "neither SIF nor squashfs");
+		return berth_hint(err, "Berth runs SIF files, squashfs files and directories");
+	}
+	pin->kind = IMAGE_SQUASHFS;
+	return 0;
+}
+
+int image_kind_read(int fd, struct image_pin *ret, struct berth_err *err)
+{
+	struct image_pin pin = { .kind = IMAGE_UNKNOWN };
+	uint8_t head[SIF_HEADER_BYTES];
+	struct part part;
+
+	if (look_at(fd, &pin, head, &part, err) < 0)
+		return -1;
+	*ret = pin;
+	return 0;
+}
+
+int image_pin_read(int fd, struct image_pin *ret, struct berth_err *err)
+{
+	struct image_pin pin = { .kind = IMAGE_UNKNOWN };
+	uint8_t head[SIF_HEADER_BYTES];
+	struct sha256 sum;
+	struct part part;
+
+	if (look_at(fd, &pin, head, &part, err) < 0)
+		return -1;
+	if (pin.kind != IMAGE_DIR) {
+		sha256_init(&sum);
+		if (pin.kind == IMAGE_SIF)
+			sha256_add(&sum, head, SIF_HEADER_BYTES);
+		if (sum_range(fd, part.offset, part.size, &sum, err) < 0)
 			return -1;
+		sha256_end(&sum, pin.sum);
 	}
 	*ret = pin;
 	return 0;

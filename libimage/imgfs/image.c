@@ -21,7 +21,7 @@ int image_locate(int fd, uint64_t *ret_offset, uint64_t *ret_size, struct berth_
 	struct sif sif;
 	char magic[4];
 
-	if (image_pin_read(fd, &pin, err) < 0)
+	if (image_kind_read(fd, &pin, err) < 0)
 		return -1;
 	switch (pin.kind) {
 	case IMAGE_SIF:

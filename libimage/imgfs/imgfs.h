@@ -31,7 +31,7 @@ struct imgfs {
 	uint32_t workers;
 };
 
-/* Where the squashfs lies in the image file 'fd' (SIF, or squashfs at 0 or behind a 2.x launch line). */
+/* Where the squashfs lies in the file 'fd': SIF, or squashfs at 0 or behind a 2.x launch line. */
 int image_locate(int fd, uint64_t *ret_offset, uint64_t *ret_size, struct berth_err *err);
 
 /* Open the image and add 'entries' (records of imgfs_wire.h, read from descriptor 'entries_fd'). */

@@ -27,8 +27,9 @@
 #include "libimage/imgfs/imgfs.h"
 
 enum {
-	START_WAIT_MS = 30 * 1000, /* LIMIT: the launcher opens the image meanwhile, maybe over a slow network */
-	FDS_BEFORE_FUSE = 2,	   /* image, entries */
+	/* LIMIT: the launcher opens the image meanwhile, maybe over a slow network */
+	START_WAIT_MS = 30 * 1000,
+	FDS_BEFORE_FUSE = 2, /* image, entries */
 };
 
 static const char usage[] =

@@ -26,6 +26,7 @@ static const double FOREVER_S = 1e9;
 
 enum {
 	LOG_MAX = 20,	/* LIMIT: lines about damage; a damaged image can cause any number */
+	PREFETCH_WORKERS = 3, /* one decompresses for the reader, one ahead, one for all others */
 	SEQ_SLOTS = 256, /* LIMIT: files watched for sequential reading; a clash costs a prefetch */
 	READ_MAX = 1 << 20, /* LIMIT: the largest read the kernel sends (256 pages) */
 };
@@ -223,7 +224,7 @@ static void prefetch(const struct imgfs *fs, const struct squash_inode *o, uint6
 	struct squash_span span;
 
 	before = atomic_exchange_explicit(&sequence[key >> 56], key + end, memory_order_relaxed);
-	if (fs->workers < 2 || before != key + off || end >= o->size || end % bs != 0)
+	if (fs->workers < PREFETCH_WORKERS || before != key + off || end >= o->size || end % bs != 0)
 		return;
 	if (squash_pin(worker, o, end, bs, &span, &err) == 0) /* damage is told to who reads it */
 		squash_unpin(worker, &span);

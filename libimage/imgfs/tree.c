@@ -159,7 +159,8 @@ const struct tree_entry *tree_get(const struct tree *t, uint64_t id)
 	return id & TREE_VIRTUAL && i < t->n ? &t->entry[i] : NULL;
 }
 
-const struct tree_entry *tree_next(const struct tree *t, uint64_t parent, const struct tree_entry *after)
+const struct tree_entry *tree_next(const struct tree *t, uint64_t parent,
+				   const struct tree_entry *after)
 {
 	const struct parent *p = after ? NULL : find_parent(t, parent);
 	uint32_t i = after ? after->next : p ? p->first : NO_ENTRY;

@@ -69,7 +69,8 @@ const struct tree_entry *tree_find(const struct tree *t, uint64_t parent, const 
 const struct tree_entry *tree_get(const struct tree *t, uint64_t id);
 
 /* The entries of 'parent' in the order they were added; 'after' NULL: the first. NULL: no more. */
-const struct tree_entry *tree_next(const struct tree *t, uint64_t parent, const struct tree_entry *after);
+const struct tree_entry *tree_next(const struct tree *t, uint64_t parent,
+				   const struct tree_entry *after);
 
 /* How many directories were added below 'parent' itself: they count in its links. */
 uint32_t tree_dirs(const struct tree *t, uint64_t parent);

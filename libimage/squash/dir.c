@@ -21,7 +21,9 @@ enum {
 	DOTS = 3,	  /* a directory's size counts so many bytes for "." and ".." */
 };
 
-static const mode_t entry_types[] = { 0, S_IFDIR, S_IFREG, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK };
+static const mode_t entry_types[] = {
+	0, S_IFDIR, S_IFREG, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK,
+};
 
 struct walk {
 	struct meta_cur m;

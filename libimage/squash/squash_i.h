@@ -68,7 +68,8 @@ struct squash_worker {
 int squash_pread(const struct squash *s, void *buf, size_t n, uint64_t off, struct berth_err *err);
 
 /* Decompress 'n' bytes of w->packed into 'out'; returns the size, or -1. */
-int squash_unpack(struct squash_worker *w, uint32_t n, uint8_t *out, uint32_t max, struct berth_err *err);
+int squash_unpack(struct squash_worker *w, uint32_t n, uint8_t *out, uint32_t max,
+		  struct berth_err *err);
 
 /* A place in metadata. meta_done() releases what a cursor holds; zeroed is "holds nothing". */
 void meta_init(struct meta_cur *m, struct squash_worker *w, uint64_t lo, uint64_t hi);

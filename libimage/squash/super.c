@@ -60,7 +60,8 @@ int squash_pread(const struct squash *s, void *buf, size_t n, uint64_t off, stru
 	return 0;
 }
 
-int squash_unpack(struct squash_worker *w, uint32_t n, uint8_t *out, uint32_t max, struct berth_err *err)
+int squash_unpack(struct squash_worker *w, uint32_t n, uint8_t *out, uint32_t max,
+		  struct berth_err *err)
 {
 	sqfs_s32 got = w->unpack->do_block(w->unpack, w->packed, n, out, max);
 

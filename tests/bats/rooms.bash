@@ -43,6 +43,41 @@ rooms_load()
 	[ -e "$ROOM_SIF" ] && [ -e "$ROOM_SQUASHFS" ]
 }
 
+# What berth could leave on this machine, as text; snapshot() of common.bash knows nodes too.
+rooms_state()
+{
+	echo "== mounts"
+	cut -d' ' -f3- /proc/self/mountinfo | sort
+	cut -d' ' -f3- "/proc/$(cluster_pid login)/mountinfo" | sort
+	echo "== loop devices"
+	losetup -n -O NAME,BACK-FILE 2>/dev/null | grep -F "$CLUSTER_DIR" || true
+	echo "== files"
+	find /run /tmp /dev/shm -xdev -uid "$CLUSTER_UID" 2>/dev/null | sort
+	find "$ROOM_DIR" | sha256sum
+	echo "== processes"
+	{
+		ps -o stat=,comm= -u "$CLUSTER_UID"
+		ps -e -o stat=,args= | grep -F "$BERTH_PREFIX/libexec/berth/" | grep -vF grep
+	} | grep -v '^Z' | sort || true
+}
+
+rooms_before() { rooms_state >"$BATS_TEST_TMPDIR/before"; }
+
+# rooms_after: the same again, within 2 s.
+rooms_after()
+{
+	local end=$((SECONDS + 3))
+
+	while :; do
+		rooms_state >"$BATS_TEST_TMPDIR/after"
+		cmp -s "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" && return
+		[ $SECONDS -lt $end ] || break
+		sleep 0.1
+	done
+	diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" >&2
+	return 1
+}
+
 # probe_of UID GID "GROUPS": what /probe says of a task without rights in the image.
 probe_of()
 {
@@ -62,15 +97,15 @@ mounts_fine()
 	[ -z "$odd" ] || fail "a writable root: $odd"
 	odd=$(awk '$6 !~ /(^|,)nosuid(,|$)/' <<<"$output")
 	[ -z "$odd" ] || fail "without nosuid: $odd"
-	odd=$(awk '$6 !~ /(^|,)nodev(,|$)/ && $5 != "/dev" && $5 !~ "^/dev/pts"' <<<"$output" |
-		while read -r line; do
-			# a device node that the test host has bound into /dev is a device
-			[ -c "$(awk '{ print $5 }' <<<"$line")" ] || echo "$line"
-		done)
+	# /dev itself, pts, nodes that the test host has bound there, and what lies under another mount
+	odd=$(awk 'NR == FNR { over[$2 " " $5]; next }
+		$6 !~ /(^|,)nodev(,|$)/ && $5 !~ "^/dev($|/pts|/fuse$)" && !(($1 " " $5) in over)' \
+		<(echo "$output") <(echo "$output"))
 	[ -z "$odd" ] || fail "without nodev: $odd"
-	# what the room's own table has: the image, what is below the view's directories, files of /etc
-	odd=$(awk '$5 !~ "^/$|^/(proc|sys|dev|tmp|var/tmp|home|root|etc)(/|$)"' <<<"$output" | grep -vF " $CLUSTER_DIR")
+	# nothing but the image and what the view shows
+	odd=$(awk -v dir="$CLUSTER_DIR" '$5 !~ "^/$|^/(proc|sys|dev|tmp|var/tmp|home|root|etc)(/|$)" &&
+		index($5, dir) != 1' <<<"$output")
 	[ -z "$odd" ] || fail "a mount that is not of the view: $odd"
-	odd=$(grep -E ' (shared|master):[0-9]+ ' <<<"$output" | grep -E 'shared:')
+	odd=$(awk '/ shared:[0-9]+ /' <<<"$output")
 	[ -z "$odd" ] || fail "a shared mount: $odd"
 }

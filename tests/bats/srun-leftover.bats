@@ -242,10 +242,10 @@ signalled() # SIGNAL SRUN-ARG...
 	snapshot_same "" 5
 }
 
-@test "SIGUSR1, INT, HUP, QUIT and PIPE reach the programs and leave the server alone" {
+@test "SIGUSR1, USR2, INT, HUP and QUIT reach the programs and leave the server alone" {
 	local signal
 
-	for signal in USR1 INT HUP QUIT PIPE; do
+	for signal in USR1 USR2 INT HUP QUIT; do
 		signalled "$signal"
 		as_user scancel --signal="$signal" --user=ada
 		end

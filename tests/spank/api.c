@@ -37,6 +37,7 @@ API bool slurm_option_reset(void *o, const char *name)
 	return true;
 }
 
+__attribute__((format(printf, 3, 0)))
 static void say(volatile int *count, const char *prefix, const char *fmt, va_list ap)
 {
 	char line[4096];

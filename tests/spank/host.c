@@ -33,6 +33,20 @@ struct registered *host_option(const char *name);
 
 static void *plugin;
 
+/* Launchers that a case left stopped or waiting: its children, by pid. */
+void host_end_children(void)
+{
+	FILE *f = fopen("/proc/thread-self/children", "re");
+	int pid;
+
+	while (f && fscanf(f, "%d", &pid) == 1) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+	}
+	if (f)
+		(void)fclose(f);
+}
+
 void fail_case(const char *fmt, ...)
 {
 	va_list ap;
@@ -43,6 +57,7 @@ void fail_case(const char *fmt, ...)
 	printf("\n# the user saw: %s\n", host.log->text);
 	va_end(ap);
 	(void)fflush(stdout);
+	host_end_children();
 	_exit(1);
 }
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { LOG_BYTES = 65536, ENV_MAX_VARS = 256, OPTIONS_MAX = 64, TASKS_MAX = 64 };
+enum { LOG_BYTES = 65536, ENV_MAX_VARS = 256, OPTIONS_MAX = 64, TASKS_MAX = 256 };
 
 /* What every process of a case may look at: text printed, and by how many calls. */
 struct shared_log {
@@ -70,6 +70,9 @@ void host_step(struct task_result *ret);
 
 /* How often 'needle' stands in what the user saw. */
 int host_said(const char *needle);
+
+/* Kill what this process started and is still there. */
+void host_end_children(void);
 
 /* In a case: fail it, with a reason. */
 void fail_case(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -118,7 +118,7 @@ static void silent(void)
 static void stopped(void)
 {
 	/* More joins than a socket's queue takes, so that some wait in sendmsg(). */
-	step_with("stopped", 64);
+	step_with("stopped", 200);
 	all_exit(125, false);
 	check(host.log->errors == 1 && ran.seconds < 4 * PLUGIN_WAIT_MS / 1000.0);
 }

@@ -118,7 +118,8 @@ static int make_tree(const char *name, bool backwards)
 	if (geteuid() == 0)
 		ck_assert_int_eq(mknodat(d, "null", S_IFCHR | 0666, makedev(1, 3)), 0);
 	(void)snprintf(text, sizeof(text), "%s/%s/noise", top, name);
-	xattrs_work = setxattr(text, "user.b", "2", 1, 0) == 0 && setxattr(text, "user.a", "1", 1, 0) == 0;
+	xattrs_work = setxattr(text, backwards ? "user.b" : "user.a", backwards ? "2" : "1", 1, 0) == 0 &&
+		      setxattr(text, backwards ? "user.a" : "user.b", backwards ? "1" : "2", 1, 0) == 0;
 	ck_assert_int_eq(sh("find %s/%s -exec touch -h -d @1600000000 {} +", top, name), 0);
 	return d;
 }
