@@ -14,9 +14,9 @@ struct berth_err;
 struct room_spec;
 
 enum {
-	/* LIMIT: ms for the room to be up; a cold shared file system under a job start of
-	 * thousands of nodes answers within seconds. */
-	ROOM_WAIT_MS = 30000,
+	/* LIMIT: ms for the room to be up, whatever the site says: the longest 'start timeout' that
+	 * berth.conf may set. The launcher takes the site's where that is shorter. */
+	ROOM_WAIT_MS = 120000,
 };
 
 struct spawn_request {

@@ -12,10 +12,10 @@
 
 #include "plugin/stepd.h"
 
-/* LIMIT: ms until a task stops waiting for its answer: ROOM_WAIT_MS, and half of it for a
+/* LIMIT: ms until a task stops waiting for its answer: ROOM_WAIT_MS, and some more for a
  * launcher that is itself slow to start and to report. The tests' build waits less. */
 #ifndef PLUGIN_WAIT_MS
-#define PLUGIN_WAIT_MS 45000
+#define PLUGIN_WAIT_MS 135000
 #endif
 
 enum {

@@ -27,7 +27,7 @@
 enum {
 	REQUEST_WAIT_MS = 10 * 1000, /* LIMIT: the plugin sends it right after the fork */
 	WAIT_MIN_MS = 1000,	     /* LIMIT: less would fail on a node that is merely busy */
-	WAIT_MAX_MS = 600 * 1000,    /* LIMIT: as site.c's START_MAX_S */
+	WAIT_MAX_MS = 120 * 1000,    /* LIMIT: as site.c's START_MAX_S */
 	UID_NOBODY = 65534,
 };
 

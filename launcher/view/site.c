@@ -12,7 +12,7 @@
 
 enum {
 	START_DEFAULT_S = 30, /* LIMIT: a cold metadata server answers in less */
-	START_MAX_S = 600,    /* LIMIT: below Slurm's usual UnkillableStepTimeout and patience */
+	START_MAX_S = 120,    /* LIMIT: below Slurm's usual UnkillableStepTimeout and patience */
 	CACHE_DEFAULT_MIB = 8,
 	CACHE_MAX_MIB = 4096, /* LIMIT: beyond that the page cache is the better place */
 };

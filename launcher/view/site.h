@@ -13,7 +13,7 @@
 struct site {
 	struct bind_list binds; /* 'bind path = SRC[:DST[:ro]]', any number; a missing SRC is skipped */
 	bool kernel_mount;	/* 'kernel mount = no | root-owned'; default no */
-	uint32_t start_wait_ms; /* 'start timeout = SECONDS', 1 to 600; default 30 */
+	uint32_t start_wait_ms; /* 'start timeout = SECONDS', 1 to 120; default 30 */
 	uint64_t cache_bytes;	/* 'block cache = MIB', 1 to 4096; default 8 MiB */
 };
 

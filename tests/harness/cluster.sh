@@ -75,6 +75,9 @@ cluster_cgroup_version()
 	fi
 }
 
+# The last COUNT letters and digits of a path's last part.
+cluster_word() { basename "$1" | tr -cd 'A-Za-z0-9' | tail -c "$2"; }
+
 # Make the cluster's groups, one a hierarchy with one below for each host; list them in
 # DIR/cgroups, because who calls 'down' may be in other groups than who called 'up'.
 cluster_cgroup_make()
@@ -238,7 +241,7 @@ cluster_close_rest()
 	for fd in /proc/"$BASHPID"/fd/*; do
 		fd=${fd##*/}
 		case $fd in 0 | 1 | 2 | 255) ;; *) eval "exec $fd>&-" ;; esac
-	done 2>/dev/null
+	done
 }
 
 # Start this file again as NAME in namespaces of its own; its pid goes to DIR/NAME/pid.
@@ -467,7 +470,8 @@ cluster_up()
 		CLUSTER_DIR=$(readlink -f "$CLUSTER_DIR")
 	fi
 	chmod 0755 "$CLUSTER_DIR"
-	CLUSTER_NAME=berth-$(basename "$CLUSTER_DIR" | tr -cd 'A-Za-z0-9' | tail -c 24)-$$
+	# LIMIT: 40 characters are what Slurm takes for a cluster's name.
+	CLUSTER_NAME=berth-$(cluster_word "${CLUSTER_DIR%/*}" 12)-$(cluster_word "$CLUSTER_DIR" 8)-$$
 	CLUSTER_CGROUP=$(cluster_cgroup_version) || return
 	CLUSTER_SLURM=no
 	if [ -x /usr/sbin/slurmctld ] && [ -x /usr/sbin/slurmd ] && [ -x /usr/sbin/munged ]; then CLUSTER_SLURM=yes; fi

@@ -22,7 +22,7 @@ static const struct {
 	{ "kernel mount = no\n", true, false, 30000, 8, 0 },
 	{ "kernel mount = root-owned", true, true, 30000, 8, 0 },
 	{ "start timeout=1\n", true, false, 1000, 8, 0 },
-	{ "start timeout = 600\n", true, false, 600000, 8, 0 },
+	{ "start timeout = 120\n", true, false, 120000, 8, 0 },
 	{ "block cache = 1\n", true, false, 30000, 1, 0 },
 	{ "\tblock cache = 4096 \n", true, false, 30000, 4096, 0 },
 	{ "bind path = /a\nbind path = /b:/c:ro\n", true, false, 30000, 8, 2 },
@@ -32,7 +32,7 @@ static const struct {
 	{ "kernel mount = no\nkernel mount = no\n", .ok = false },
 	{ "kernel-mount = no\n", .ok = false },
 	{ "start timeout = 0\n", .ok = false },
-	{ "start timeout = 601\n", .ok = false },
+	{ "start timeout = 121\n", .ok = false },
 	{ "start timeout = 030\n", .ok = false },
 	{ "start timeout = -1\n", .ok = false },
 	{ "start timeout = 4294967297\n", .ok = false }, /* 1, if it wrapped */

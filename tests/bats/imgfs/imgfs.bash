@@ -2,7 +2,7 @@
 # imgfs.bash - what imgfs.bats needs: programs, a tree with everything odd in it, listings.
 # shellcheck shell=bash
 
-BUILD=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../build}
+BUILD=${BERTH_BUILD:-$BATS_TEST_DIRNAME/../../../build}
 IMGFS_MOUNT=${BERTH_IMGFS_MOUNT:-$BUILD/tests/harness/imgfs-mount}
 IMGFS=${BERTH_IMGFS:-$BUILD/berth-imgfs}
 

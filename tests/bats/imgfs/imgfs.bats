@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # imgfs.bats - berth-imgfs serves what the kernel's squashfs driver serves, adds what the view
 # needs, asks for nothing twice, and leaves nothing behind.
-# Needs: root, /dev/fuse, mksquashfs; loop devices for the comparison with the kernel.
+# Needs: root, /dev/fuse, mksquashfs; loop devices for the comparison with the kernel. No Slurm,
+# so it lies beside the suite whose set-up starts a cluster: bats tests/bats/imgfs
 
 load imgfs
 
