@@ -798,8 +798,18 @@ nodes_idle()
 		fail "nodes: $(as_root sinfo -h -N -o '%N %T %E')"
 }
 
-# slurmd_of NODE: its pid.
-slurmd_of() { pgrep -f "^[^ ]*slurmd .*-N $1( |\$)" | head -n 1; }
+# slurmd_of NODE: its pid; other clusters on the machine have their own.
+slurmd_of()
+{
+	local pid
+
+	for pid in $(cluster_pids ''); do
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qE "^[^ ]*slurmd .*-N *$1( |$)" || continue
+		echo "$pid"
+		return
+	done
+	fail "no slurmd of $1"
+}
 
 @test "T23 srun: a working directory that leads out" {
 	local dir
