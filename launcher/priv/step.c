@@ -85,6 +85,9 @@ static int read_request(struct step *s, int sock, struct berth_err *err)
 		berth_fail(err, BERTH_EBUG, 0, "plugin and launcher are of different versions");
 		return berth_hint(err, "the administrator must install both from one build");
 	}
+	/* PRIV: -1 is no id: set*id() would take it for "as before", which is root. */
+	if (s->req.uid == UINT32_MAX || s->req.gid == UINT32_MAX)
+		return berth_fail(err, BERTH_EBUG, 0, "the plugin's request is for nobody");
 	if (s->req.ngroups > STEP_GROUPS_MAX || s->req.spec_bytes > STEP_SPEC_MAX ||
 	    s->req.ntasks > STEP_TASKS_MAX)
 		return berth_fail(err, BERTH_EBUG, 0, "the plugin's request is out of bounds");

@@ -120,17 +120,28 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	return drop_caps(err);
 }
 
+/*
+ * chdir() to a directory inside: not through /proc/self/fd/N or /proc/PID/cwd, where
+ * descriptors that the caller left open would lead out of the room.
+ */
+static int chdir_inside(const char *path)
+{
+	cleanup_close int fd = fd_open_user(path, O_PATH | O_DIRECTORY);
+
+	return fd < 0 ? -1 : fchdir(fd);
+}
+
 int room_chdir(const struct room_spec *spec, struct berth_err *err)
 {
 	if (spec->pwd) {
-		if (chdir(spec->pwd) == 0)
+		if (chdir_inside(spec->pwd) == 0)
 			return 0;
 		berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_EDENIED, errno,
 			   "cannot start in '%s'", spec->pwd);
 		return berth_hint(err, "--pwd names a directory inside the image; bind it if it is the "
 				       "host's");
 	}
-	if ((spec->cwd && chdir(spec->cwd) == 0) || (spec->home && chdir(spec->home) == 0) ||
+	if ((spec->cwd && chdir_inside(spec->cwd) == 0) || (spec->home && chdir_inside(spec->home) == 0) ||
 	    chdir("/") == 0)
 		return 0;
 	return berth_fail(err, BERTH_ESYS, errno, "cannot start in '/'");
