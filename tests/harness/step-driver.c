@@ -23,6 +23,7 @@
  * Runs as:  root, in a test.
  */
 #include "config.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
