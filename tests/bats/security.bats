@@ -299,10 +299,16 @@ as_images()
 	mkdir "$image/end"
 	ln -s end "$image/l0"
 	for n in {1..45}; do ln -s "l$((n - 1))" "$image/l$n"; done
+	# a link to what both the host and the image have: the image's is meant
+	mkdir -p "$image/usr/share" "$SCRATCH/seen"
+	ln -s /usr/share "$image/both"
+	cp "$ROOM_DIR/probe" "$SCRATCH/seen/inside"
 	mkdir "$SCRATCH/src"
 	chown -R "$CLUSTER_UID" "$SCRATCH/src"
 	for i in $(as_images "$image"); do
 		for mode in U P; do
+			run room "$mode" --bind "$SCRATCH/seen:/both" "$i" /usr/share/inside
+			ran
 			for target in /absolute /absolute/x /up /up/x /loop /loop/x /dangling /dangling/x /fds/0 /fds/x \
 				/hosts/tmp/x /slash/new /file /file/x /l45 /l39/x /end/../../x //proc/x /proc/self/cwd/x; do
 				run room "$mode" --bind "$SCRATCH/src:$target" "$i" /probe
