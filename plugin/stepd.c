@@ -3,10 +3,13 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "launcher/view/options.h"
 #include "libimage/base/cleanup.h"
@@ -20,6 +23,8 @@
 #include "plugin/stepd.h"
 #include "plugin/takeover.h"
 #include "plugin/values.h"
+
+enum { REAP_MS = 100 }; /* LIMIT: the nap that is to be avoided; waiting longer gains nothing */
 
 const char *job_env_get(char *const *env, const char *name)
 {
@@ -194,6 +199,25 @@ void step_start(spank_t sp, struct step *s)
 	report_open();
 	if (wants > 0)
 		(void)start(sp, env, s);
+}
+
+/*
+ * SLURM: slurmstepd is about to wait for its children, and naps 100 ms when the first one that
+ * ends is no task: so the child that became the launcher ended at once (--detach) and is reaped
+ * here. It had the time in which the tasks were forked; one that is late yet is left to slurmstepd.
+ */
+void step_forked(struct step *s)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	if (s->launcher <= 0)
+		return;
+	p.fd = (int)syscall(SYS_pidfd_open, s->launcher, 0);
+	if (p.fd >= 0)
+		(void)poll(&p, 1, REAP_MS);
+	cleanup_close_fn(&p.fd);
+	(void)waitpid(s->launcher, NULL, WNOHANG);
+	s->launcher = -1;
 }
 
 void step_done(struct step *s)

@@ -4,7 +4,7 @@
  *
  * Runs as:  root, in a process of several threads that must survive whatever happens here.
  * Uses:     base, view's spec and option table (text only).
- * Promise:  never blocks, never fails outwards (that drains nodes): errors are kept in the step
+ * Promise:  never blocks (step_forked: for 100 ms at most), never fails outwards (that drains nodes): errors are kept in the step
  *           and each task meets them in task_init. Opens no path that a user named, asks no
  *           NSS, parses no image. Leaves no descriptor but one socket, changes no umask,
  *           signal, directory or identity.
@@ -37,6 +37,9 @@ struct step {
 
 /* From init_post_opt. */
 void step_start(spank_t sp, struct step *s);
+
+/* From task_post_fork: reap the child that the launcher left. */
+void step_forked(struct step *s);
 
 /* From exit. */
 void step_done(struct step *s);
