@@ -96,6 +96,16 @@ HOOK int slurm_spank_task_post_fork(spank_t sp, int ac, char *argv[])
 	return 0;
 }
 
+HOOK int slurm_spank_task_exit(spank_t sp, int ac, char *argv[])
+{
+	(void)sp;
+	(void)ac;
+	(void)argv;
+	if (is_stepd())
+		step_task_ended(&step);
+	return 0;
+}
+
 HOOK int slurm_spank_exit(spank_t sp, int ac, char *argv[])
 {
 	(void)sp;

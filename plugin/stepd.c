@@ -15,6 +15,7 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/path.h"
 #include "libimage/base/str.h"
+#include "plugin/linger.h"
 #include "plugin/names.h"
 #include "plugin/order.h"
 #include "plugin/report.h"
@@ -166,6 +167,7 @@ static int start(spank_t sp, char *const *env, struct step *s)
 	if (spank_get_item(sp, S_JOB_SUPPLEMENTARY_GIDS, &rq.groups, &rq.ngroups) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &rq.ntasks) != ESPANK_SUCCESS)
 		return berth_fail(&s->err, BERTH_ESYS, 0, "Slurm does not tell the job's groups or tasks");
+	s->ntasks = rq.ntasks;
 	spool_pmix_dir(s->job, s->step, s->pmix_dir);
 	return spawn_launcher(&rq, &s->sock, &s->launcher, &s->err);
 }
@@ -197,6 +199,7 @@ void step_start(spank_t sp, struct step *s)
 	s->wanted = true;
 	s->multi = job_env_get(env, VAR_MULTI) != NULL;
 	report_open();
+	linger_open();
 	if (wants > 0)
 		(void)start(sp, env, s);
 }
@@ -220,6 +223,12 @@ void step_forked(struct step *s)
 	s->launcher = -1;
 }
 
+void step_task_ended(struct step *s)
+{
+	if (s->wanted && ++s->ended == s->ntasks)
+		linger_wait();
+}
+
 void step_done(struct step *s)
 {
 	struct step none = STEP_INIT;
@@ -229,6 +238,7 @@ void step_done(struct step *s)
 	if (s->launcher > 0)
 		(void)waitpid(s->launcher, NULL, WNOHANG);
 	room_spec_done(&s->spec);
+	linger_close();
 	report_close();
 	*s = none;
 }
