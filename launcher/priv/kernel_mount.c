@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* kernel_mount.c - the kernel's squashfs for root's own images; see kernel_mount.h. */
 #include "config.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,19 @@ static bool is_roots(const struct stat *st)
 	return st->st_uid == 0 && (st->st_mode & 022) == 0;
 }
 
+/*
+ * Has somebody this file open for writing, or mapped so? He may have done it while the file
+ * was still his, before it was given to root.
+ * KERNEL: exactly then a read lease is refused (EAGAIN); any local file system grants others.
+ */
+static bool has_writer(int fd)
+{
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return true;
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
+}
+
 bool kernel_mount_allowed(int image_fd)
 {
 	char proc[64], path[PATH_MAX];
@@ -78,7 +92,7 @@ bool kernel_mount_allowed(int image_fd)
 		if (c == '\0')
 			break;
 	}
-	return st.st_dev == image.st_dev && st.st_ino == image.st_ino;
+	return st.st_dev == image.st_dev && st.st_ino == image.st_ino && !has_writer(image_fd);
 }
 
 static _Noreturn void locate_exec(int image_fd, int out_fd)

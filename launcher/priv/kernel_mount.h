@@ -14,9 +14,9 @@
 #include "launcher/room/arm.h"
 
 /*
- * Is 'image_fd' on a local file system, owned by root, and is every directory above it
- * root's and writable by root only? Judged on the descriptor's own path, walked without links,
- * and that the walk ends at the very same inode.
+ * Is 'image_fd' on a local file system, owned by root, open for writing nowhere, and is every
+ * directory above it root's and writable by root only? Judged on the descriptor's own path, walked
+ * without links, and that the walk ends at the very same inode. 'image_fd' is O_RDONLY.
  */
 bool kernel_mount_allowed(int image_fd);
 

@@ -7,6 +7,9 @@
 #   ROOM_DIR, ROOM_SQUASHFS, ROOM_SIF    the same root: tools, /probe, a runscript, odd links
 #   STEP_DRIVER                          plays slurmstepd (tests/harness/step-driver.c)
 
+# A build directory, for programs that are not installed.
+BERTH_BUILD=${BERTH_BUILD:-$HARNESS/../../build}
+
 # rooms_make: in setup_file; made once a run of bats.
 rooms_make()
 {
@@ -31,12 +34,14 @@ rooms_make()
 		chmod 0644 "$base.new/room.sqfs"
 		mv "$base.new" "$base"
 	) || return
-	image_sif room "$base/root" >/dev/null
+	image_sif room "$base/root" >/dev/null || return
+	make -s -C "$BERTH_BUILD" tests/harness/step-driver >/dev/null
 }
 
 # shellcheck disable=SC2034
 rooms_load()
 {
+	STEP_DRIVER=$BERTH_BUILD/tests/harness/step-driver
 	ROOM_DIR=$CLUSTER_DIR/scratch/rooms/root
 	ROOM_SQUASHFS=$CLUSTER_DIR/scratch/rooms/room.sqfs
 	ROOM_SIF=$CLUSTER_DIR/home/ada/room.sif

@@ -338,6 +338,23 @@ START_TEST(silence)
 }
 END_TEST
 
+/* A call that is there already when the time is up comes too late, or an opener that never
+ * pauses would never be late. */
+START_TEST(late_call)
+{
+	struct op_call c = { .magic = OP_MAGIC, .op = OP_FAIL };
+	struct table t = { .site = NULL };
+	struct berth_err err = BERTH_ERR_INIT;
+	int pair[2];
+
+	ck_assert_int_eq(msg_pair(pair, &err), 0);
+	ck_assert_int_eq(msg_send(pair[1], &c, sizeof(c), NULL, &err), 0);
+	ck_assert_int_eq(table_serve(&t, pair[0], 0, &err), -1);
+	ck_assert_int_eq(err.code, BERTH_ENET);
+	ck_assert_ptr_nonnull(strstr(err.text, "not ready"));
+}
+END_TEST
+
 static bool prepare(void)
 {
 	static char name[] = "/var/tmp/check-table-XXXXXX";
@@ -386,6 +403,7 @@ int main(void)
 	tcase_add_loop_test(c, conversation, 0, ARRAY_SIZE(cases));
 	tcase_add_test(c, words);
 	tcase_add_test(c, silence);
+	tcase_add_test(c, late_call);
 	rc = unit_run("table", c);
 	clean();
 	return rc;
