@@ -108,10 +108,12 @@ static _Noreturn void guard_main(int control, int settle, const struct server_id
 	if (write(settle, &server, sizeof(server)) != sizeof(server) || server < 0)
 		_exit(1);
 	drop_signals();
-	/* The descriptors of the caller's own, pipes among them, must not stay open here. */
-	if (settle != 0 && dup2(settle, 0) < 0)
+	/* The descriptors of the caller's own, pipes among them, must not stay open here, nor may the
+	 * server's socket, which says by its end that the server is gone. */
+	if ((settle != 0 && dup2(settle, 0) < 0) || sys_close_range(1, ~0U, 0) < 0) {
+		(void)kill(server, SIGKILL);
 		_exit(1);
-	(void)sys_close_range(1, ~0U, 0);
+	}
 	guard_run(server, 0);
 }
 

@@ -701,67 +701,94 @@ images/root.sif: fuse.berth
 berth: fuse.berth" ] || fail "not as it should be"
 }
 
-# sweep CALL ERROR CMD...: CMD with the Nth CALL of each process failing, N from 1 on until none fails.
+# sweep CALL ERROR CMD...: CMD with the Nth CALL of each process failing, N from 1 on until none
+# fails. A call that is never made would prove nothing: that is a failure of the test.
 sweep()
 {
 	local call=$1 error=$2 n
 
 	shift 2
 	# LIMIT: more of one call than any start makes would be a loop
-	for ((n = 1; n < 200; n++)); do
-		FAULT="inject=$call:error=$error:when=$n" run "$@"
+	for ((n = 1; n < 400; n++)); do
+		rm -f "$SCRATCH/fault/trace"
+		CALL=$call INJECT="$call:error=$error:when=$n" run "$@"
 		RUNS=$((RUNS + 1))
 		contained
-		[ "$status" -ne 124 ] && [ "$status" -ne 99 ] || fail "a hang, with $FAULT"
-		# more than the program's own
+		[ "$status" -ne 124 ] && [ "$status" -ne 99 ] || fail "a hang: $call $n"
+		[ -e "$SCRATCH/fault/trace" ] || fail "strace did not run"
 		grep -q INJECTED "$SCRATCH/fault/trace" || break
 	done
+	[ "$n" -gt 1 ] || fail "$call is never made"
+	[ "$n" -lt 400 ] || fail "$call is made without end"
 }
 
 fault_user()
 {
-	# shellcheck disable=SC2153
-	as_user timeout 20 strace -f -qq -o "$SCRATCH/fault/trace" -e "trace=${FAULT#inject=}" -e "$FAULT" \
+	as_user timeout 20 strace -f -qq -o "$SCRATCH/fault/trace" -e "trace=$CALL" -e "inject=$INJECT" \
 		berth exec "$1" /probe
 }
 
 fault_step()
 {
 	as_root timeout 40 "$STEP_DRIVER" --uid "$CLUSTER_UID" --wait 3000 --via strace --via -f --via -qq --via -o \
-		--via "$SCRATCH/fault/trace" --via -e --via "$FAULT" "$1" /probe
+		--via "$SCRATCH/fault/trace" --via -e --via "trace=$CALL" --via -e --via "inject=$INJECT" "$1" /probe
 }
 
-@test "T41 every call that fails: never more rights, and nothing is left" {
-	local call RUNS=0
-
+sweep_begin()
+{
 	need_command strace
+	RUNS=0
 	mkdir "$SCRATCH/fault"
 	chown "$CLUSTER_UID" "$SCRATCH/fault"
-	for call in setresuid setresgid setgroups setuid capset capget prctl unshare setns clone clone3 openat2 fsopen \
-		fsconfig fsmount open_tree move_mount mount_setattr pivot_root umount2 chdir fchdir sendmsg recvmsg \
-		socketpair close_range dup2 ioctl fcntl execve; do
+}
+
+sweep_end() { echo "# $RUNS runs" >&3; rooms_after; }
+
+@test "T41 every call that fails: never more rights, and nothing is left (U)" {
+	local call RUNS
+
+	sweep_begin
+	for call in capset capget unshare clone openat2 fsopen fsconfig fsmount open_tree move_mount mount_setattr \
+		pivot_root umount2 chdir fchdir sendmsg recvmsg sendto socketpair close_range dup2 dup3 ioctl fcntl setsid \
+		execve; do
 		sweep "$call" EPERM fault_user "$ROOM_SQUASHFS"
+	done
+	sweep_end
+}
+
+@test "T41 the same in P" {
+	local call RUNS
+
+	sweep_begin
+	for call in setresuid setresgid setgroups capset capget unshare setns clone openat2 fsopen fsconfig fsmount \
+		open_tree move_mount mount_setattr pivot_root umount2 chdir fchdir sendmsg recvmsg sendto socketpair \
+		close_range dup2 ioctl fcntl statx setsid execve; do
 		sweep "$call" EPERM fault_step "$ROOM_SQUASHFS"
 	done
-	echo "# $RUNS runs" >&3
-	rooms_after
+	sweep_end
 }
 
-@test "T41 the same for a directory, and with other errors" {
-	local call RUNS=0
+@test "T41 prctl, which sees each capability go, one by one" {
+	local RUNS
 
-	need_command strace
-	mkdir "$SCRATCH/fault"
-	chown "$CLUSTER_UID" "$SCRATCH/fault"
-	for call in openat2 mkdirat fsconfig fsmount open_tree mount_setattr move_mount pivot_root umount2 prctl; do
+	sweep_begin
+	sweep prctl EPERM fault_user "$ROOM_DIR"
+	sweep prctl EPERM fault_step "$ROOM_DIR"
+	sweep_end
+}
+
+@test "T41 other errors, and a directory" {
+	local call RUNS
+
+	sweep_begin
+	for call in openat2 mkdirat fsconfig fsmount open_tree mount_setattr move_mount pivot_root umount2; do
 		sweep "$call" EIO fault_user "$ROOM_DIR"
 		sweep "$call" EINVAL fault_step "$ROOM_DIR"
 	done
 	for call in clone openat mmap unshare; do
 		sweep "$call" ENOMEM fault_step "$ROOM_DIR"
 	done
-	echo "# $RUNS runs" >&3
-	rooms_after
+	sweep_end
 }
 
 @test "T63 P: a peer that breaks the protocol gets no room, and costs nothing" {
