@@ -208,7 +208,9 @@ static void build_once(struct step *s, const struct step_join *join, int base_ns
 
 static void answer(struct step *s, int sock)
 {
-	struct step_answer a = { .magic = STEP_MAGIC, .err = s->err };
+	struct step_answer a = {
+		.magic = STEP_MAGIC, .launcher = getpid(), .server = s->server.pid, .err = s->err,
+	};
 	struct msg_fds fds = { .fd = { s->room_ns }, .n = s->room_ns >= 0 };
 	struct berth_err err;
 

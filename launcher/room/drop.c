@@ -43,6 +43,7 @@ static int bounding_has(unsigned long cap)
 	return rc < 0 && errno != EINVAL ? 1 : rc;
 }
 
+/* PRIV: rights are only taken away; a failure ends the start, for a program could gain what is left. */
 static int bounding_drop(struct berth_err *err)
 {
 	int has;

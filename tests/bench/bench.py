@@ -25,10 +25,10 @@ def need(program, package):
     return path
 
 
-def compile_helper(name, into):
+def compile_helper(name, into, *flags):
     out = os.path.join(into, name)
     cc = os.environ.get("CC", "cc").split()
-    subprocess.run(cc + ["-std=gnu11", "-O2", "-Wall", "-o", out, os.path.join(HERE, name + ".c")],
+    subprocess.run(cc + ["-std=gnu11", "-O2", "-Wall", *flags, "-o", out, os.path.join(HERE, name + ".c")],
                    check=True)
     return out
 
