@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -28,6 +29,8 @@ enum {
 	REQUEST_WAIT_MS = 10 * 1000, /* LIMIT: the plugin sends it right after the fork */
 	WAIT_MIN_MS = 1000,	     /* LIMIT: less would fail on a node that is merely busy */
 	WAIT_MAX_MS = 120 * 1000,    /* LIMIT: as site.c's START_MAX_S */
+	HOME_EVERY_MS = 5, /* LIMIT: so often, and so many times: a second in all. slurmstepd */
+	HOME_TRIES = 200,  /* LIMIT: makes the cgroup right after its last fork */
 	UID_NOBODY = 65534,
 };
 
@@ -40,6 +43,7 @@ struct step {
 	int host_ns;  /* the namespace to go back to */
 	int room_ns;  /* -1: not built, or failed */
 	bool tried;
+	bool homeless; /* Slurm has yet to make the cgroup that launcher and server belong in */
 	struct berth_err err; /* what every task is told; BERTH_OK: nothing is wrong */
 	struct room_stamps stamps;
 };
@@ -164,6 +168,23 @@ static bool is_mnt_ns(int fd)
 	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC;
 }
 
+/* Launcher and server belong to the step: where its cgroups are is seen from a task's. */
+static void follow(struct step *s, const struct step_join *join)
+{
+	const pid_t ours[] = { getpid(), s->server.guard, server_alive(&s->server) ? s->server.pid : 0 };
+
+	s->homeless = cgroup_follow(join->pid, s->req.job, s->req.step, ours, ARRAY_SIZE(ours)) != 0;
+}
+
+/* Nobody waits for this any more: the tasks have their answers. */
+static void follow_late(struct step *s, const struct step_join *last)
+{
+	for (int i = 0; s->homeless && i < HOME_TRIES; i++) {
+		(void)poll(NULL, 0, HOME_EVERY_MS);
+		follow(s, last);
+	}
+}
+
 /*
  * PRIV: the namespace is the first task's, so that what the job has there (a private /tmp, say)
  * is in the room too. setns() into a mount namespace needs CAP_SYS_ADMIN over its owner, and
@@ -171,10 +192,8 @@ static bool is_mnt_ns(int fd)
  */
 static int build(struct step *s, const struct step_join *join, int base_ns, struct berth_err *err)
 {
-	const pid_t ours[] = { getpid(), s->server.guard, s->server.pid };
 	int rc;
 
-	(void)cgroup_follow(join->pid, s->req.job, s->req.step, ours, ARRAY_SIZE(ours));
 	if (!is_mnt_ns(base_ns))
 		return berth_fail(err, BERTH_EBUG, 0, "the task sent no mount namespace");
 	if (setns(base_ns, CLONE_NEWNS) < 0)
@@ -226,6 +245,7 @@ int step_serve(int sock)
 		.server = SERVER_NONE, .host_ns = -1, .room_ns = -1, .err = BERTH_ERR_INIT,
 	};
 	struct berth_err err = BERTH_ERR_INIT;
+	struct step_join join = { 0 };
 
 	/* From here on a failure is remembered, and told to every task that comes. */
 	if (read_request(&s, sock, &s.err) == 0)
@@ -234,7 +254,6 @@ int step_serve(int sock)
 		return 125;
 	for (uint32_t joined = 0; s.req.ntasks == 0 || joined < s.req.ntasks; joined++) {
 		cleanup(msg_fds_close) struct msg_fds fds = MSG_FDS_INIT;
-		struct step_join join;
 		int rc = msg_recv(sock, &join, sizeof(join), &fds, -1, &err);
 
 		if (rc <= 0)
@@ -242,8 +261,11 @@ int step_serve(int sock)
 		join.pmix_dir[sizeof(join.pmix_dir) - 1] = '\0';
 		if (join.magic != STEP_MAGIC || fds.n != 2)
 			continue;
+		if (!s.tried || s.homeless)
+			follow(&s, &join);
 		build_once(&s, &join, fds.fd[0]);
 		answer(&s, fds.fd[1]);
 	}
+	follow_late(&s, &join);
 	return s.err.code == BERTH_OK ? 0 : 125;
 }

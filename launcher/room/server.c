@@ -144,7 +144,16 @@ int server_spawn(struct server *s, const struct server_ids *ids, struct berth_er
 	if (read(s->settle, &pid, sizeof(pid)) != sizeof(pid) || pid <= 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot fork the image server");
 	s->pid = pid;
+	/* The guard does not reap it, so the number is still the server's, dead or alive. */
+	s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	return 0;
+}
+
+bool server_alive(const struct server *s)
+{
+	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
+
+	return s->pidfd >= 0 && poll(&p, 1, 0) == 0;
 }
 
 int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse, int nfuse,
@@ -218,6 +227,8 @@ int server_settle(struct server *s, struct berth_err *err)
 
 void server_done(struct server *s)
 {
-	if (s)
-		guard_reap(s);
+	if (!s)
+		return;
+	guard_reap(s);
+	cleanup_close_fn(&s->pidfd);
 }
