@@ -129,6 +129,8 @@ int client_register(spank_t sp)
 	int rc = 0;
 
 	takeover_init();
+	/* Before Slurm reads what it left there when the job was submitted. */
+	publish_forget_copies();
 	if (!given.setting)
 		given.setting = calloc(option_count + 1, sizeof(*given.setting));
 	if (!given.setting)
@@ -246,6 +248,7 @@ static int post_opt(spank_t sp, struct berth_err *err)
 	/* A job submitted from within a job starts afresh. */
 	if (!local && !again)
 		publish_forget();
+	/* And what it has just left there for others. */
 	publish_forget_copies();
 	if (collect_image(sp, err) < 0 || same_for_all_components(err) < 0)
 		return -1;

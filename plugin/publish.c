@@ -59,6 +59,8 @@ void publish_forget(void)
 void publish_forget_copies(void)
 {
 	unset_all("_SLURM_SPANK_OPTION_berth_");
+	/* SLURM: what the job's script finds; srun makes the above of it after the plugins' init. */
+	unset_all("SLURM_SPANK__SLURM_SPANK_OPTION_berth_");
 }
 
 void publish_refusal(const struct berth_err *err)

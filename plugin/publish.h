@@ -17,7 +17,8 @@ void publish_forget(void);
 
 /*
  * SLURM: the last argument of each of a plugin's options is left in the environment too, and any
- * srun that inherits that takes it for its own. What we carry is in SLURM_BERTH_ only.
+ * srun that inherits that takes it for its own: a job's --berth would contradict the step's
+ * --container. What we carry is in SLURM_BERTH_ only.
  */
 void publish_forget_copies(void);
 
