@@ -91,8 +91,12 @@ static char *absolute_path(const char *text, bool *exists, struct berth_err *err
 	if (path)
 		return path;
 	if (errno != ENOENT && errno != ENOTDIR) {
-		(void)berth_fail(err, errno == EACCES ? BERTH_EDENIED : BERTH_ENOTFOUND, errno,
-				 "image '%.200s'", text);
+		bool denied = errno == EACCES;
+
+		(void)berth_fail(err, denied ? BERTH_EDENIED : BERTH_ENOTFOUND, errno,
+				 "cannot open image '%.200s'", text);
+		if (denied)
+			(void)berth_hint(err, "you must be able to enter each directory above it");
 		return NULL;
 	}
 	cwd = getcwd(NULL, 0);
@@ -138,8 +142,8 @@ int publish_image(const char *text, struct berth_err *err)
 		return publish_none(err);
 	if (value_is_remote(text)) {
 		berth_fail(err, BERTH_EUSAGE, 0, "'%.200s' is not a file on disk", text);
-		return berth_hint(err, "this version runs SIF files, squashfs files and directories; "
-				       "make one with: berth build OUT.sif DIR");
+		return berth_hint(err, "this version reads no registry: fetch and convert it with another "
+				       "tool, then name the SIF file or directory");
 	}
 	path = absolute_path(text, &exists, err);
 	if (!path || value_check("the image's path", path, err) < 0)
