@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "launcher/priv/table.h"
 #include "launcher/room/drop.h"
 #include "launcher/room/server.h"
+#include "launcher/room/sys.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
 #include "libimage/base/msg.h"
@@ -28,6 +30,7 @@ enum {
 	REQUEST_WAIT_MS = 10 * 1000, /* LIMIT: the plugin sends it right after the fork */
 	WAIT_MIN_MS = 1000,	     /* LIMIT: less would fail on a node that is merely busy */
 	WAIT_MAX_MS = 120 * 1000,    /* LIMIT: as site.c's START_MAX_S */
+	REAP_WAIT_MS = 1000,	     /* LIMIT: what is killed ends within milliseconds or not at all */
 	UID_NOBODY = 65534,
 };
 
@@ -119,11 +122,20 @@ static int wait_ms(const struct step *s)
 	return (int)(ms < WAIT_MIN_MS ? WAIT_MIN_MS : ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms);
 }
 
+/*
+ * PRIV: KERNEL: not even SIGKILL ends a process whose request a FUSE server has read and does
+ * not answer, and that server may be the user's. So the opener is left behind where it does
+ * not end at once: it has the user's rights only, and nobody to ask for more.
+ */
 static void kill_and_reap(pid_t pid)
 {
+	cleanup_close int pidfd = sys_pidfd_open(pid);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
 	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (pidfd >= 0)
+		(void)poll(&p, 1, REAP_WAIT_MS);
+	(void)waitpid(pid, NULL, WNOHANG);
 }
 
 /* In the new namespace: fork the opener and do for it what it may not do itself. */
