@@ -85,6 +85,27 @@ HOOK int slurm_spank_task_init(spank_t sp, int ac, char *argv[])
 	return 0;
 }
 
+/* Once for each task, after all are forked and before they are waited for. */
+HOOK int slurm_spank_task_post_fork(spank_t sp, int ac, char *argv[])
+{
+	(void)sp;
+	(void)ac;
+	(void)argv;
+	if (is_stepd())
+		step_forked(&step);
+	return 0;
+}
+
+HOOK int slurm_spank_task_exit(spank_t sp, int ac, char *argv[])
+{
+	(void)sp;
+	(void)ac;
+	(void)argv;
+	if (is_stepd())
+		step_task_ended(&step);
+	return 0;
+}
+
 HOOK int slurm_spank_exit(spank_t sp, int ac, char *argv[])
 {
 	(void)sp;

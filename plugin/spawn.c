@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* spawn.c - start berth-launcher --step; see spawn.h. */
 #include "config.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +48,7 @@ static int set_up(posix_spawn_file_actions_t *fa, posix_spawnattr_t *at, int soc
  * demand; program, arguments and environment are constants. */
 static int run(int sock, pid_t *ret_pid)
 {
-	char *argv[] = { (char[]){ "berth-launcher" }, (char[]){ "--step" }, NULL };
+	char *argv[] = { (char[]){ "berth-launcher" }, (char[]){ "--step" }, (char[]){ "--detach" }, NULL };
 	char *envp[] = { (char[]){ "PATH=/usr/bin:/bin" }, (char[]){ "LC_ALL=C" }, NULL };
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;

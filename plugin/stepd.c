@@ -3,15 +3,19 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "launcher/view/options.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/path.h"
 #include "libimage/base/str.h"
+#include "plugin/linger.h"
 #include "plugin/names.h"
 #include "plugin/order.h"
 #include "plugin/report.h"
@@ -20,6 +24,8 @@
 #include "plugin/stepd.h"
 #include "plugin/takeover.h"
 #include "plugin/values.h"
+
+enum { REAP_MS = 100 }; /* LIMIT: the nap that is to be avoided; waiting longer gains nothing */
 
 const char *job_env_get(char *const *env, const char *name)
 {
@@ -161,6 +167,7 @@ static int start(spank_t sp, char *const *env, struct step *s)
 	if (spank_get_item(sp, S_JOB_SUPPLEMENTARY_GIDS, &rq.groups, &rq.ngroups) != ESPANK_SUCCESS ||
 	    spank_get_item(sp, S_JOB_LOCAL_TASK_COUNT, &rq.ntasks) != ESPANK_SUCCESS)
 		return berth_fail(&s->err, BERTH_ESYS, 0, "Slurm does not tell the job's groups or tasks");
+	s->ntasks = rq.ntasks;
 	spool_pmix_dir(s->job, s->step, s->pmix_dir);
 	return spawn_launcher(&rq, &s->sock, &s->launcher, &s->err);
 }
@@ -192,8 +199,34 @@ void step_start(spank_t sp, struct step *s)
 	s->wanted = true;
 	s->multi = job_env_get(env, VAR_MULTI) != NULL;
 	report_open();
+	linger_open();
 	if (wants > 0)
 		(void)start(sp, env, s);
+}
+
+/*
+ * SLURM: slurmstepd is about to wait for its children, and naps 100 ms when the first one that
+ * ends is no task: so the child that became the launcher ended at once (--detach) and is reaped
+ * here. It had the time in which the tasks were forked; one that is late yet is left to slurmstepd.
+ */
+void step_forked(struct step *s)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	if (s->launcher <= 0)
+		return;
+	p.fd = (int)syscall(SYS_pidfd_open, s->launcher, 0);
+	if (p.fd >= 0)
+		(void)poll(&p, 1, REAP_MS);
+	cleanup_close_fn(&p.fd);
+	(void)waitpid(s->launcher, NULL, WNOHANG);
+	s->launcher = -1;
+}
+
+void step_task_ended(struct step *s)
+{
+	if (s->wanted && ++s->ended == s->ntasks)
+		linger_wait();
 }
 
 void step_done(struct step *s)
@@ -205,6 +238,7 @@ void step_done(struct step *s)
 	if (s->launcher > 0)
 		(void)waitpid(s->launcher, NULL, WNOHANG);
 	room_spec_done(&s->spec);
+	linger_close();
 	report_close();
 	*s = none;
 }

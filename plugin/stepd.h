@@ -4,10 +4,11 @@
  *
  * Runs as:  root, in a process of several threads that must survive whatever happens here.
  * Uses:     base, view's spec and option table (text only).
- * Promise:  never blocks, never fails outwards (that drains nodes): errors are kept in the step
- *           and each task meets them in task_init. Opens no path that a user named, asks no
- *           NSS, parses no image. Leaves no descriptor but one socket, changes no umask,
- *           signal, directory or identity.
+ * Promise:  blocks only in step_forked and step_task_ended, for a moment that is bounded; never
+ *           fails outwards (that drains nodes): errors are kept in the step and each task meets
+ *           them in task_init. Opens no path that a user named, asks no NSS, parses no image.
+ *           Leaves no descriptor but one socket, changes no umask, signal, directory or
+ *           identity.
  */
 #ifndef BERTH_STEPD_H
 #define BERTH_STEPD_H
@@ -26,6 +27,7 @@ struct step {
 	bool joined;	     /* this process is inside (only ever true in a task) */
 	bool multi;	     /* --multi-prog: argv[0] is no program */
 	uint32_t job, step;
+	uint32_t ntasks, ended; /* of this node */
 	int sock;	     /* to the launcher, or -1 */
 	pid_t launcher;	     /* or -1 */
 	struct room_spec spec;
@@ -37,6 +39,12 @@ struct step {
 
 /* From init_post_opt. */
 void step_start(spank_t sp, struct step *s);
+
+/* From task_post_fork: reap the child that the launcher left. */
+void step_forked(struct step *s);
+
+/* From task_exit, in slurmstepd. */
+void step_task_ended(struct step *s);
 
 /* From exit. */
 void step_done(struct step *s);

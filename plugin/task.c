@@ -16,6 +16,7 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/msg.h"
 #include "libimage/base/program.h"
+#include "plugin/linger.h"
 #include "plugin/report.h"
 #include "plugin/task.h"
 
@@ -80,6 +81,7 @@ static int receive_room(int sock, struct berth_err *err)
 	}
 	if (fds.n != 1)
 		return berth_fail(err, BERTH_EBUG, 0, "berth-launcher sent %d descriptors, not 1", fds.n);
+	linger_note(answer.launcher, answer.server);
 	report_note(answer.note);
 	return msg_fds_take(&fds, 0);
 }

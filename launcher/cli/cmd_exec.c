@@ -38,6 +38,7 @@ enum { STAMPS_MAX = 512 }; /* LIMIT: eight phases of 40 characters fit */
 struct job {
 	struct room_spec spec;
 	struct flags flags;
+	struct room_stamps stamps;
 	int argc;    /* of the words after the flags: image and the program's */
 	char **argv;
 };
@@ -175,21 +176,17 @@ static int make_env(const struct room_spec *spec, const char *prompt, struct str
 	return env_apply(host, &edits, ret, err);
 }
 
-static int enter(const struct room_spec *spec, struct berth_err *err)
+static int enter(struct job *j, struct berth_err *err)
 {
+	const struct room_spec *spec = &j->spec;
 	cleanup(site_done) struct site site = { 0 };
-	struct room_stamps stamps;
-	char text[STAMPS_MAX], here[PATH_MAX];
+	char here[PATH_MAX];
 
 	if (site_load(&site, err) < 0)
 		return -1;
 	log_line(LOG_DETAIL, "image %s", spec->image);
-	if (room_enter(spec, &site, &stamps, err) < 0)
+	if (room_enter(spec, &site, &j->stamps, err) < 0)
 		return -1;
-	if (spec->verbose) {
-		room_stamps_format(&stamps, text, sizeof(text));
-		log_line(LOG_DETAIL, "%s", text);
-	}
 	if (room_chdir(spec, err) < 0)
 		return -1;
 	if (!spec->pwd && spec->cwd && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
@@ -227,12 +224,17 @@ static void exec_script(const char *file, char **argv, char **env)
 }
 
 /* Become the program; returns only on failure. argv is NULL-terminated. */
-static int become(char **argv, struct strlist *env, struct berth_err *err)
+static int become(struct job *j, char **argv, struct strlist *env, struct berth_err *err)
 {
-	char file[PATH_MAX];
+	char file[PATH_MAX], text[STAMPS_MAX];
 
 	if (program_find(argv[0], path_of(env), file, err) < 0)
 		return -1;
+	room_stamp(&j->stamps, PHASE_FOUND);
+	if (j->spec.verbose) {
+		room_stamps_format(&j->stamps, text, sizeof(text));
+		log_line(LOG_DETAIL, "%s", text);
+	}
 	(void)execve(file, argv, env->v);
 	if (errno == ENOEXEC)
 		exec_script(file, argv, env->v);
@@ -252,9 +254,9 @@ static int exec_job(struct job *j, struct berth_err *err)
 {
 	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
 
-	if (make_env(&j->spec, NULL, &env, err) < 0 || enter(&j->spec, err) < 0)
+	if (make_env(&j->spec, NULL, &env, err) < 0 || enter(j, err) < 0)
 		return -1;
-	return become(j->argv, &env, err);
+	return become(j, j->argv, &env, err);
 }
 
 static int run_job(struct job *j, struct berth_err *err)
@@ -265,7 +267,7 @@ static int run_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (make_env(&j->spec, NULL, &env, err) < 0 || enter(&j->spec, err) < 0)
+	if (make_env(&j->spec, NULL, &env, err) < 0 || enter(j, err) < 0)
 		return -1;
 	if (executable(script)) {
 		words[0] = script;
@@ -276,7 +278,7 @@ static int run_job(struct job *j, struct berth_err *err)
 		words[0] = shell;
 	}
 	memcpy(words + 1, j->argv, (size_t)j->argc * sizeof(*words));
-	return become(words, &env, err);
+	return become(j, words, &env, err);
 }
 
 static int shell_job(struct job *j, struct berth_err *err)
@@ -288,7 +290,7 @@ static int shell_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (make_env(&j->spec, SHELL_PROMPT, &env, err) < 0 || enter(&j->spec, err) < 0)
+	if (make_env(&j->spec, SHELL_PROMPT, &env, err) < 0 || enter(j, err) < 0)
 		return -1;
 	if (j->flags.shell) {
 		own = strdup(j->flags.shell);
@@ -303,14 +305,17 @@ static int shell_job(struct job *j, struct berth_err *err)
 		words[n++] = sh;
 	}
 	memcpy(words + n, j->argv, (size_t)j->argc * sizeof(*words));
-	return become(words, &env, err);
+	return become(j, words, &env, err);
 }
 
 static int act(int argc, char **argv, int words, int (*run)(struct job *j, struct berth_err *err))
 {
 	cleanup(job_done) struct job j = { .spec = ROOM_SPEC_INIT };
 	struct berth_err err = BERTH_ERR_INIT;
-	int rc = job_parse(&j, argc, argv, words, &err);
+	int rc;
+
+	room_stamp(&j.stamps, PHASE_START);
+	rc = job_parse(&j, argc, argv, words, &err);
 
 	if (rc > 0) {
 		char help[] = "help", *ask[] = { help, argv[0], NULL };

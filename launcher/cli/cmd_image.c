@@ -6,6 +6,7 @@
  * libsquashfs and four compressors at every `berth exec`, which is half of what a start costs.
  */
 #include "config.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -5,6 +5,7 @@
  * Runs as:  the calling user, started by berth, which has checked descriptors and rights.
  */
 #include "config.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <string.h>

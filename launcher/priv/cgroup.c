@@ -2,6 +2,7 @@
 /* cgroup.c - put Berth's processes into the step's cgroups; see cgroup.h. */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -58,32 +59,33 @@ int cgroup_step_dir(const char *line, uint32_t job, uint32_t step, char *out, si
 	return n < 0 || (size_t)n >= size ? -1 : 0;
 }
 
-/* Returns whether the cgroup 'dir' took all of 'pids'. */
-static bool move_to(const char *mount, const char *dir, const pid_t *pids, size_t npids)
+/* Returns 0 when the cgroup 'dir' took all of 'pids', or -1 with errno. */
+static int move_to(const char *mount, const char *dir, const pid_t *pids, size_t npids)
 {
 	char path[PATH_MAX], text[16];
 	cleanup_close int fd = -1;
 	int n = snprintf(path, sizeof(path), "%s%s/cgroup.procs", mount, dir);
 
+	errno = ENAMETOOLONG;
 	if (n < 0 || (size_t)n >= sizeof(path))
-		return false;
+		return -1;
 	/* PRIV: below /sys/fs/cgroup of the host, no links; the names come from the kernel. */
 	fd = fd_open_strict(path, O_WRONLY);
 	if (fd < 0)
-		return false;
+		return -1;
 	for (size_t i = 0; i < npids; i++) {
 		n = snprintf(text, sizeof(text), "%d", pids[i]);
-		if (pids[i] > 0 && write(fd, text, (size_t)n) != n)
-			return false;
+		if (pids[i] > 0 && write(fd, text, (size_t)n) != n && errno != ESRCH)
+			return -1;
 	}
-	return true;
+	return 0;
 }
 
 int cgroup_follow(pid_t task, uint32_t job, uint32_t step, const pid_t *pids, size_t npids)
 {
 	char path[64], line[PATH_MAX], dir[PATH_MAX];
 	cleanup_fclose FILE *f = NULL;
-	int taken = 0;
+	int early = 0;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", task);
 	f = fopen(path, "re");
@@ -92,8 +94,13 @@ int cgroup_follow(pid_t task, uint32_t job, uint32_t step, const pid_t *pids, si
 		if (cgroup_step_dir(line, job, step, dir, sizeof(dir)) < 0)
 			continue;
 		/* A machine with both versions has v2 below 'unified'. */
-		taken += move_to("/sys/fs/cgroup", dir, pids, npids) ||
-			 move_to("/sys/fs/cgroup/unified", dir, pids, npids);
+		if (move_to("/sys/fs/cgroup", dir, pids, npids) == 0 ||
+		    move_to("/sys/fs/cgroup/unified", dir, pids, npids) == 0)
+			continue;
+		/* SLURM: task_special is made when slurmstepd, after all its forks, adds the first
+		 * task to the step. It also removes it, so it must be the one to make it. */
+		if (strncmp(line, "0::", 3) == 0 && errno == ENOENT)
+			early = 1;
 	}
-	return taken;
+	return early;
 }

@@ -14,8 +14,9 @@
 #include <sys/types.h>
 
 /*
- * Move 'pids' to the cgroups of step 'step' of job 'job', found through process 'task' of it.
- * Nothing is done where Slurm uses no cgroups. Returns how many hierarchies took them.
+ * Move 'pids' (0: none) to the cgroups of step 'step' of job 'job', found through process 'task'
+ * of it. Nothing is done where Slurm uses no cgroups.
+ * Returns 0, or 1 where Slurm has yet to make the cgroup for them (v2): call it again later.
  */
 int cgroup_follow(pid_t task, uint32_t job, uint32_t step, const pid_t *pids, size_t npids);
 

@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -28,7 +29,7 @@ enum { EXIT_USAGE = 1, EXIT_BERTH = 125 };
 
 static int usage(FILE *to, int status)
 {
-	(void)fprintf(to, "usage: berth-launcher --step\n"
+	(void)fprintf(to, "usage: berth-launcher --step [--detach]\n"
 			  "       berth-launcher --version\n"
 			  "Started by Slurm's plugin spank_berth.so, see berth-launcher(8).\n");
 	return status;
@@ -69,8 +70,21 @@ static int normalise(void)
 	return fcntl(STEP_FD, F_SETFD, FD_CLOEXEC);
 }
 
+/*
+ * SLURM: slurmstepd waits for any child; when one ends that is no task, it sleeps 100 ms before it
+ * looks at the others, and the step ends later by that. So its child ends at once, to be reaped
+ * before there are tasks, and the work is done by one that is not its own.
+ */
+static void detach(void)
+{
+	/* Where no process can be had, the delay is all that is lost. */
+	if (sys_fork_silent() > 0)
+		_exit(0);
+}
+
 int main(int argc, char **argv)
 {
+	bool apart = argc == 3 && strcmp(argv[2], "--detach") == 0;
 	struct stat st;
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -79,7 +93,7 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return usage(stdout, 0);
-	if (argc != 2 || strcmp(argv[1], "--step") != 0)
+	if ((argc != 2 && !apart) || strcmp(argv[1], "--step") != 0)
 		return usage(stderr, EXIT_USAGE);
 	/* PRIV: never with other rights than the caller's own: this program is not setuid. */
 	if (getuid() != geteuid() || getgid() != getegid() || geteuid() != 0 ||
@@ -88,6 +102,8 @@ int main(int argc, char **argv)
 				      "descriptor %d\n", STEP_FD);
 		return EXIT_BERTH;
 	}
+	if (apart)
+		detach();
 	if (normalise() < 0)
 		return EXIT_BERTH;
 	return step_serve(STEP_FD);

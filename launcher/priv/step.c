@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "launcher/priv/table.h"
 #include "launcher/room/drop.h"
 #include "launcher/room/server.h"
+#include "launcher/room/sys.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
 #include "libimage/base/msg.h"
@@ -28,6 +30,9 @@ enum {
 	REQUEST_WAIT_MS = 10 * 1000, /* LIMIT: the plugin sends it right after the fork */
 	WAIT_MIN_MS = 1000,	     /* LIMIT: less would fail on a node that is merely busy */
 	WAIT_MAX_MS = 120 * 1000,    /* LIMIT: as site.c's START_MAX_S */
+	HOME_EVERY_MS = 5, /* LIMIT: so often, and so many times: a second in all. slurmstepd */
+	HOME_TRIES = 200,  /* LIMIT: makes the cgroup right after its last fork */
+	REAP_WAIT_MS = 1000,	     /* LIMIT: what is killed ends within milliseconds or not at all */
 	UID_NOBODY = 65534,
 };
 
@@ -40,6 +45,7 @@ struct step {
 	int host_ns;  /* the namespace to go back to */
 	int room_ns;  /* -1: not built, or failed */
 	bool tried;
+	bool homeless; /* Slurm has yet to make the cgroup that launcher and server belong in */
 	struct berth_err err; /* what every task is told; BERTH_OK: nothing is wrong */
 	struct room_stamps stamps;
 };
@@ -119,11 +125,20 @@ static int wait_ms(const struct step *s)
 	return (int)(ms < WAIT_MIN_MS ? WAIT_MIN_MS : ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms);
 }
 
+/*
+ * PRIV: KERNEL: not even SIGKILL ends a process whose request a FUSE server has read and does
+ * not answer, and that server may be the user's. So the opener is left behind where it does
+ * not end at once: it has the user's rights only, and nobody to ask for more.
+ */
 static void kill_and_reap(pid_t pid)
 {
+	cleanup_close int pidfd = sys_pidfd_open(pid);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
 	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (pidfd >= 0)
+		(void)poll(&p, 1, REAP_WAIT_MS);
+	(void)waitpid(pid, NULL, WNOHANG);
 }
 
 /* In the new namespace: fork the opener and do for it what it may not do itself. */
@@ -164,6 +179,23 @@ static bool is_mnt_ns(int fd)
 	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == NSFS_MAGIC;
 }
 
+/* Launcher and server belong to the step: where its cgroups are is seen from a task's. */
+static void follow(struct step *s, const struct step_join *join)
+{
+	const pid_t ours[] = { getpid(), s->server.guard, server_alive(&s->server) ? s->server.pid : 0 };
+
+	s->homeless = cgroup_follow(join->pid, s->req.job, s->req.step, ours, ARRAY_SIZE(ours)) != 0;
+}
+
+/* Nobody waits for this any more: the tasks have their answers. */
+static void follow_late(struct step *s, const struct step_join *last)
+{
+	for (int i = 0; s->homeless && i < HOME_TRIES; i++) {
+		(void)poll(NULL, 0, HOME_EVERY_MS);
+		follow(s, last);
+	}
+}
+
 /*
  * PRIV: the namespace is the first task's, so that what the job has there (a private /tmp, say)
  * is in the room too. setns() into a mount namespace needs CAP_SYS_ADMIN over its owner, and
@@ -171,10 +203,8 @@ static bool is_mnt_ns(int fd)
  */
 static int build(struct step *s, const struct step_join *join, int base_ns, struct berth_err *err)
 {
-	const pid_t ours[] = { getpid(), s->server.guard, s->server.pid };
 	int rc;
 
-	(void)cgroup_follow(join->pid, s->req.job, s->req.step, ours, ARRAY_SIZE(ours));
 	if (!is_mnt_ns(base_ns))
 		return berth_fail(err, BERTH_EBUG, 0, "the task sent no mount namespace");
 	if (setns(base_ns, CLONE_NEWNS) < 0)
@@ -208,7 +238,9 @@ static void build_once(struct step *s, const struct step_join *join, int base_ns
 
 static void answer(struct step *s, int sock)
 {
-	struct step_answer a = { .magic = STEP_MAGIC, .err = s->err };
+	struct step_answer a = {
+		.magic = STEP_MAGIC, .launcher = getpid(), .server = s->server.pid, .err = s->err,
+	};
 	struct msg_fds fds = { .fd = { s->room_ns }, .n = s->room_ns >= 0 };
 	struct berth_err err;
 
@@ -224,6 +256,7 @@ int step_serve(int sock)
 		.server = SERVER_NONE, .host_ns = -1, .room_ns = -1, .err = BERTH_ERR_INIT,
 	};
 	struct berth_err err = BERTH_ERR_INIT;
+	struct step_join join = { 0 };
 
 	/* From here on a failure is remembered, and told to every task that comes. */
 	if (read_request(&s, sock, &s.err) == 0)
@@ -232,7 +265,6 @@ int step_serve(int sock)
 		return 125;
 	for (uint32_t joined = 0; s.req.ntasks == 0 || joined < s.req.ntasks; joined++) {
 		cleanup(msg_fds_close) struct msg_fds fds = MSG_FDS_INIT;
-		struct step_join join;
 		int rc = msg_recv(sock, &join, sizeof(join), &fds, -1, &err);
 
 		if (rc <= 0)
@@ -240,8 +272,11 @@ int step_serve(int sock)
 		join.pmix_dir[sizeof(join.pmix_dir) - 1] = '\0';
 		if (join.magic != STEP_MAGIC || fds.n != 2)
 			continue;
+		if (!s.tried || s.homeless)
+			follow(&s, &join);
 		build_once(&s, &join, fds.fd[0]);
 		answer(&s, fds.fd[1]);
 	}
+	follow_late(&s, &join);
 	return s.err.code == BERTH_OK ? 0 : 125;
 }

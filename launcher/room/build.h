@@ -22,6 +22,4 @@ int room_open_image(const struct room_spec *spec, int *ret_fd, struct image_pin 
 int room_build(const struct arm *arm, const struct room_spec *spec, const struct site *site,
 	       const char *pmix_dir, struct room_stamps *stamps, struct berth_err *err);
 
-void room_stamp(struct room_stamps *stamps, enum room_phase phase);
-
 #endif

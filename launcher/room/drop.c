@@ -31,13 +31,25 @@ static int caps_get(struct __user_cap_data_struct data[CAP_WORDS])
 	return (int)syscall(SYS_capget, &head, data);
 }
 
-/* KERNEL: PR_CAPBSET_READ is EINVAL beyond the last capability the running kernel has. */
+/*
+ * Is 'cap' in the bounding set? 1, 0, or -1: there is no such capability.
+ * KERNEL: EINVAL beyond the last one that the running kernel has. Any other error is no answer
+ * and counts as a yes, so that the drop or the check after it fails.
+ */
+static int bounding_has(unsigned long cap)
+{
+	int rc = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+
+	return rc < 0 && errno != EINVAL ? 1 : rc;
+}
+
+/* PRIV: rights are only taken away; a failure ends the start, for a program could gain what is left. */
 static int bounding_drop(struct berth_err *err)
 {
 	int has;
 
-	for (unsigned long cap = 0; (has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0)) >= 0; cap++)
-		if (has == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+	for (unsigned long cap = 0; (has = bounding_has(cap)) >= 0; cap++)
+		if (has && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			return berth_fail(err, BERTH_ESYS, errno, "cannot drop capability %lu", cap);
 	return 0;
 }
@@ -45,14 +57,15 @@ static int bounding_drop(struct berth_err *err)
 static int caps_check(struct berth_err *err)
 {
 	struct __user_cap_data_struct now[CAP_WORDS];
+	int has;
 
 	if (caps_get(now) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot read capabilities");
 	for (int i = 0; i < CAP_WORDS; i++)
 		if (now[i].effective || now[i].permitted || now[i].inheritable)
 			return berth_fail(err, BERTH_EBUG, 0, "capabilities are left after the drop");
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
+	for (unsigned long cap = 0; (has = bounding_has(cap)) >= 0; cap++)
+		if (has)
 			return berth_fail(err, BERTH_EBUG, 0, "the bounding set is not empty");
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return berth_fail(err, BERTH_EBUG, 0, "no_new_privs is not set");

@@ -99,8 +99,7 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	struct arm arm;
 	mode_t mask;
 
-	memset(stamps, 0, sizeof(*stamps));
-	room_stamp(stamps, PHASE_START);
+	room_stamp(stamps, stamps->ns[PHASE_START] ? PHASE_ASKED : PHASE_START);
 	/* A first look, as who the caller is: what kind of image decides whether to start a server. */
 	if (room_open_image(spec, &image_fd, &pin, err) < 0 ||
 	    enter_namespaces(spec, pin.kind, site, &server, stamps, err) < 0)
@@ -117,7 +116,10 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	(void)umask(mask);
 	if (server_settle(&server, err) < 0)
 		return -1;
-	return drop_caps(err);
+	if (drop_caps(err) < 0)
+		return -1;
+	room_stamp(stamps, PHASE_DROP);
+	return 0;
 }
 
 /*

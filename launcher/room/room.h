@@ -16,7 +16,8 @@
 
 /* When each phase ended, CLOCK_MONOTONIC nanoseconds; 0: there was no such phase. */
 enum room_phase {
-	PHASE_START,   /* the call */
+	PHASE_START,   /* of the caller's own work, or the call */
+	PHASE_ASKED,   /* the call, where the caller had stamped its start */
 	PHASE_USERNS,  /* user namespace made and mapped */
 	PHASE_SERVER,  /* berth-imgfs forked */
 	PHASE_NS,      /* mount namespace made, propagation slave */
@@ -24,6 +25,8 @@ enum room_phase {
 	PHASE_ROOT,    /* image attached */
 	PHASE_BINDS,   /* every bind attached */
 	PHASE_PIVOT,   /* the image is / */
+	PHASE_DROP,    /* no capability is left */
+	PHASE_FOUND,   /* the caller's: directory and program found */
 	PHASES,
 };
 
@@ -35,11 +38,15 @@ struct room_stamps {
  * Build the room that 'spec' asks for and enter it. Afterwards this process has the image as
  * its root, no capability, no way to get one (no_new_privs), stands in "/", and has the
  * descriptors, umask, limits, signals and children it had before.
+ * 'stamps' is all zero, or has PHASE_START.
  * On failure the process is in an undefined place and must exit.
  * Fails: BERTH_ENOTFOUND, _EDENIED (image or bind source), _EIMAGE, _ECONFIG, _ESYS.
  */
 int room_enter(const struct room_spec *spec, const struct site *site, struct room_stamps *stamps,
 	       struct berth_err *err);
+
+/* Now is the end of 'phase'. */
+void room_stamp(struct room_stamps *stamps, enum room_phase phase);
 
 /* "userns 0.21 ms, server 0.40 ms, ..., total 3.10 ms" */
 void room_stamps_format(const struct room_stamps *stamps, char *out, size_t size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* server.c - start berth-imgfs; see server.h. */
 #include "config.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,10 +108,12 @@ static _Noreturn void guard_main(int control, int settle, const struct server_id
 	if (write(settle, &server, sizeof(server)) != sizeof(server) || server < 0)
 		_exit(1);
 	drop_signals();
-	/* The descriptors of the caller's own, pipes among them, must not stay open here. */
-	if (settle != 0 && dup2(settle, 0) < 0)
+	/* The descriptors of the caller's own, pipes among them, must not stay open here, nor may the
+	 * server's socket, which says by its end that the server is gone. */
+	if ((settle != 0 && dup2(settle, 0) < 0) || sys_close_range(1, ~0U, 0) < 0) {
+		(void)kill(server, SIGKILL);
 		_exit(1);
-	(void)sys_close_range(1, ~0U, 0);
+	}
 	guard_run(server, 0);
 }
 
@@ -141,7 +144,16 @@ int server_spawn(struct server *s, const struct server_ids *ids, struct berth_er
 	if (read(s->settle, &pid, sizeof(pid)) != sizeof(pid) || pid <= 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot fork the image server");
 	s->pid = pid;
+	/* The guard does not reap it, so the number is still the server's, dead or alive. */
+	s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	return 0;
+}
+
+bool server_alive(const struct server *s)
+{
+	struct pollfd p = { .fd = s->pidfd, .events = POLLIN };
+
+	return s->pidfd >= 0 && poll(&p, 1, 0) == 0;
 }
 
 int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse, int nfuse,
@@ -215,6 +227,8 @@ int server_settle(struct server *s, struct berth_err *err)
 
 void server_done(struct server *s)
 {
-	if (s)
-		guard_reap(s);
+	if (!s)
+		return;
+	guard_reap(s);
+	cleanup_close_fn(&s->pidfd);
 }

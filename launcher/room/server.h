@@ -15,6 +15,7 @@
 #ifndef BERTH_SERVER_H
 #define BERTH_SERVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,10 +25,11 @@ struct server {
 	int control; /* -1: none, or handed its work */
 	int settle;
 	pid_t guard;  /* 0: none */
-	pid_t pid;    /* of berth-imgfs, for moving it to a cgroup while the guard lives */
+	pid_t pid;    /* of berth-imgfs; what to do with it depends on server_alive() */
+	int pidfd;    /* the same, and never another process */
 };
 
-#define SERVER_NONE { .control = -1, .settle = -1 }
+#define SERVER_NONE { .control = -1, .settle = -1, .pidfd = -1 }
 
 struct server_ids {
 	uid_t uid; /* become this for good; (uid_t)-1: keep all ids, and CAP_SYS_CHROOT */
@@ -49,6 +51,9 @@ int server_watch(struct server *s, int wait_ms, struct berth_err *err);
  */
 int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse, int nfuse,
 		 uint64_t cache_bytes, int wait_ms, struct berth_err *err);
+
+/* Is it still running? Then 'pid' is its own. */
+bool server_alive(const struct server *s);
 
 /* The room is up: let the server live for as long as its mount does. */
 int server_settle(struct server *s, struct berth_err *err);

@@ -18,10 +18,12 @@ void room_stamp(struct room_stamps *stamps, enum room_phase phase)
 void room_stamps_format(const struct room_stamps *stamps, char *out, size_t size)
 {
 	static const char *const names[PHASES] = {
+		[PHASE_ASKED] = "request",
 		[PHASE_USERNS] = "user namespace", [PHASE_SERVER] = "server",
 		[PHASE_NS] = "mount namespace",	   [PHASE_OPEN] = "open",
 		[PHASE_ROOT] = "root",		   [PHASE_BINDS] = "binds",
-		[PHASE_PIVOT] = "pivot",
+		[PHASE_PIVOT] = "pivot",	   [PHASE_DROP] = "drop",
+		[PHASE_FOUND] = "program",
 	};
 	unsigned long long last = stamps->ns[PHASE_START];
 	size_t at = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* site.c - berth.conf's keys; see site.h. */
 #include "config.h"
+#include "paths.h"
 
 #include <string.h>
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -112,6 +113,35 @@ static int check_file(int fd, const char *path, uid_t trusted_uid, struct stat *
 	return 0;
 }
 
+/*
+ * Who can write a directory on the way can put another file there. A sticky one (/tmp) is
+ * no way to replace what is another's.
+ */
+static int check_parents(const char *path, uid_t trusted_uid, struct berth_err *err)
+{
+	cleanup_free char *dir = strdup(path);
+	struct stat st;
+
+	if (!dir)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read '%s'", path);
+	for (char *end = strrchr(dir, '/'); end; end = strrchr(dir, '/')) {
+		cleanup_close int fd = -1;
+
+		*end = '\0';
+		fd = fd_open_strict(dir[0] ? dir : "/", O_PATH | O_DIRECTORY);
+		if (fd < 0 || fstat(fd, &st) < 0)
+			return berth_fail(err, BERTH_ECONFIG, errno, "'%s': cannot check the directory '%s'",
+					  path, dir);
+		if ((st.st_uid != 0 && st.st_uid != trusted_uid) ||
+		    ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))) {
+			berth_fail(err, BERTH_ECONFIG, 0, "'%s' could have been changed by others", path);
+			return berth_hint(err, "the directory '%s' must belong to root and be writable by "
+					       "root only", dir[0] ? dir : "/");
+		}
+	}
+	return 0;
+}
+
 int conf_load(const char *path, uid_t trusted_uid, const struct conf_key *keys, size_t nkeys, void *arg,
 	      struct berth_err *err)
 {
@@ -129,7 +159,7 @@ int conf_load(const char *path, uid_t trusted_uid, const struct conf_key *keys, 
 		return berth_hint(err, sys == ELOOP ? "no part of its path may be a symbolic link"
 						    : "everybody must be able to read it");
 	}
-	if (check_file(fd, path, trusted_uid, &st, err) < 0)
+	if (check_file(fd, path, trusted_uid, &st, err) < 0 || check_parents(path, trusted_uid, err) < 0)
 		return -1;
 	text = malloc((size_t)st.st_size + 1);
 	if (!text)

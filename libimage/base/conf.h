@@ -28,7 +28,8 @@ struct conf_key {
 
 /*
  * Read 'path' and call the keys' setters in order of appearance. A missing file is no error:
- * every key has a default.
+ * every key has a default. The file and every directory above it must be writable by root and
+ * 'trusted_uid' only.
  * Fails: BERTH_ECONFIG, text "PATH:LINE: what".
  */
 int conf_load(const char *path, uid_t trusted_uid, const struct conf_key *keys, size_t nkeys, void *arg,

@@ -24,7 +24,7 @@
 
 enum {
 	STEP_FD = 3,
-	STEP_MAGIC = 0x42535431,      /* "BST1": changes with the layout */
+	STEP_MAGIC = 0x42535432,      /* "BST2": changes with the layout */
 	STEP_GROUPS_MAX = 65536,      /* LIMIT: NGROUPS_MAX of Linux */
 	STEP_SPEC_MAX = 1024 * 1024,  /* LIMIT: bytes; 10,000 binds of 100 */
 	STEP_TASKS_MAX = 65536,	      /* LIMIT: more tasks than a node has ever run */
@@ -52,7 +52,8 @@ struct step_join {
 
 struct step_answer {
 	uint32_t magic;
-	uint32_t pad;
+	int32_t launcher;     /* the process that answers, and the image server; 0: none */
+	int32_t server;
 	struct berth_err err; /* code BERTH_OK: the room's namespace came along */
 	char note[512];	      /* phase stamps, with 'verbose' */
 };

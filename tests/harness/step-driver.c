@@ -23,6 +23,7 @@
  * Runs as:  root, in a test.
  */
 #include "config.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -104,6 +105,7 @@ struct driver {
 	char **argv;
 	int sock; /* slurmstepd's end */
 	pid_t launcher;
+	void (*sigchld)(int); /* as we found it: for the launcher, not for our own waiting */
 };
 
 static struct driver d = { .spec = ROOM_SPEC_INIT, .req = { .magic = STEP_MAGIC, .ntasks = 1 } };
@@ -214,8 +216,9 @@ static void options(int argc, char **argv)
 	if (d.req.ngroups == 0)
 		d.groups[d.req.ngroups++] = d.req.gid;
 	d.spec.image = argv[optind];
-	d.spec.uid = d.req.uid;
-	d.spec.gid = d.req.gid;
+	/* -1 is for the request alone: no spec can say it. */
+	d.spec.uid = d.req.uid == UINT32_MAX ? 1 : d.req.uid;
+	d.spec.gid = d.req.gid == UINT32_MAX ? 1 : d.req.gid;
 	d.argv = argv + optind + 1;
 }
 
@@ -237,6 +240,7 @@ static void start_launcher(void)
 		/* Not dup2() alone: onto itself it would keep close-on-exec. */
 		int fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 10);
 
+		(void)signal(SIGCHLD, d.sigchld);
 		if (fd >= 0 && dup2(fd, STEP_FD) == STEP_FD)
 			(void)execvp(argv[0], argv);
 		_exit(98);
@@ -428,6 +432,7 @@ int main(int argc, char **argv)
 	int rc = 0, status;
 
 	options(argc, argv);
+	d.sigchld = signal(SIGCHLD, SIG_DFL);
 	start_launcher();
 	if (d.wrong != W_REQUEST_NONE && d.wrong != W_REQUEST_EOF)
 		send_request();

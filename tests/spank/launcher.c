@@ -135,10 +135,13 @@ int main(int argc, char **argv)
 	struct step_request rq;
 	struct room_spec spec = ROOM_SPEC_INIT;
 
-	if (argc != 2 || strcmp(argv[1], "--step") != 0)
+	if (argc != 3 || strcmp(argv[1], "--step") != 0 || strcmp(argv[2], "--detach") != 0)
 		return 48;
 	(void)alarm(30); /* no test needs longer, and none must leave this behind */
 	check_birth();
+	if (fork() > 0)
+		return 0;
+	(void)alarm(30); /* it is not inherited */
 	read_request(&rq, &spec);
 	mode = path_base(spec.image);
 	if (is("die-early"))

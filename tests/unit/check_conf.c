@@ -223,6 +223,26 @@ START_TEST(load_owner)
 }
 END_TEST
 
+START_TEST(load_open_directory)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+
+	put(path, 0644, 0);
+	ck_assert_int_eq(chmod(dir, 0720), 0);
+	refused();
+	ck_assert_int_eq(chmod(dir, 0702), 0);
+	refused();
+	ck_assert_int_eq(chmod(dir, 01777), 0);
+	ck_assert_int_eq(load(&err), 1);
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	ck_assert_int_eq(load(&err), 1);
+	if (getuid() != 0)
+		return; /* only root can give directories away */
+	ck_assert_int_eq(chown(dir, 1234, 0), 0);
+	refused();
+}
+END_TEST
+
 START_TEST(load_behind_a_link)
 {
 	cleanup(strbuf_done) struct strbuf got = STRBUF_INIT;
@@ -253,6 +273,7 @@ int main(void)
 	tcase_add_test(file, load_links);
 	tcase_add_test(file, load_not_a_file);
 	tcase_add_test(file, load_owner);
+	tcase_add_test(file, load_open_directory);
 	tcase_add_test(file, load_behind_a_link);
 	failed = unit_run("conf: text", text);
 	return unit_run("conf: file", file) == EXIT_SUCCESS ? failed : EXIT_FAILURE;

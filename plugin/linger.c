@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* linger.c - wait for launcher and server at a step's end; see linger.h. */
+#include "config.h"
+
+#include <poll.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "libimage/base/cleanup.h"
+#include "plugin/linger.h"
+
+/* LIMIT: ms for each. They need one; a program that left others behind in the room keeps the
+ * server, until Slurm kills it with them, and such a step ends later by this. */
+enum { LINGER_MS = 100 };
+
+/* Shared by slurmstepd and the tasks that it forks. */
+struct page {
+	atomic_int launcher, server;
+};
+
+static struct page *page;
+
+void linger_open(void)
+{
+	void *p;
+
+	if (page)
+		return;
+	p = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	page = p == MAP_FAILED ? NULL : p;
+}
+
+void linger_close(void)
+{
+	if (page)
+		(void)munmap(page, sizeof(*page));
+	page = NULL;
+}
+
+void linger_note(pid_t launcher, pid_t server)
+{
+	if (!page)
+		return;
+	atomic_store(&page->launcher, launcher);
+	atomic_store(&page->server, server);
+}
+
+/* PRIV: the process is looked at, not touched: a number that meanwhile is another's costs time. */
+static void wait_for(pid_t pid)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	if (pid <= 0)
+		return;
+	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (p.fd < 0) /* ended already */
+		return;
+	(void)poll(&p, 1, LINGER_MS);
+	cleanup_close_fn(&p.fd);
+}
+
+void linger_wait(void)
+{
+	if (!page)
+		return;
+	wait_for(atomic_load(&page->launcher));
+	wait_for(atomic_load(&page->server));
+}
