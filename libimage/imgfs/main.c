@@ -107,7 +107,8 @@ static int start(struct imgfs *fs, struct berth_err *err)
 	entries = msg_fds_take(&fds, 1);
 	(void)workers_park(fds.fd + FDS_BEFORE_FUSE, req.nfuse);
 	fds.n = 0; /* theirs now */
-	if (sandbox_close(err) < 0 || image_load(fs, image, entries, req.cache_bytes, err) < 0)
+	if (workers_session(fs, err) < 0 || sandbox_close(err) < 0 ||
+	    image_load(fs, image, entries, req.cache_bytes, err) < 0)
 		return -1;
 	(void)close(entries);
 	return workers_prepare(fs, err);
