@@ -193,7 +193,8 @@ static int same_for_all_components(struct berth_err *err)
 	berth_fail(err, BERTH_EUSAGE, 0,
 		   "the components of a heterogeneous job ask for different containers");
 	return berth_hint(err, "give every component the same --container and --container-* options, "
-			       "or start them as separate steps");
+			       "or start them as separate steps; if there is one only, plugstack.conf has "
+			       "two spank_berth.so");
 }
 
 static bool any_setting(void)
