@@ -25,10 +25,11 @@
 static int drop_bounding_set(struct berth_err *err)
 {
 	for (unsigned long cap = 0; cap < 64; cap++) {
-		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0)
-			return 0; /* KERNEL: EINVAL is the end of the list */
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return berth_fail(err, BERTH_ESYS, errno, "cannot drop capability %lu", cap);
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		if (errno == EINVAL && cap > 0)
+			return 0; /* KERNEL: the end of the list; EPERM is what cannot be dropped */
+		return berth_fail(err, BERTH_ESYS, errno, "cannot drop capability %lu", cap);
 	}
 	return 0;
 }
