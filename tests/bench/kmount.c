@@ -4,7 +4,7 @@
  *
  *   kmount FILE OFFSET CMD...        as root; OFFSET of the squashfs in FILE
  *
- * No namespace, no bind, no check. The mount point is a directory made once, /run/berth-bench.
+ * No namespace, no bind, no check. The mount point is a directory of its own in /run.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,8 +17,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define POINT "/run/berth-bench"
 
 static int must(int rc, const char *what)
 {
@@ -55,23 +53,25 @@ static int loop_of(int file, unsigned long long offset, char *name, size_t size)
 int main(int argc, char **argv)
 {
 	int file, loop, status;
-	char name[32];
+	char name[32], point[48];
 	pid_t pid;
 
 	if (argc < 4)
 		return 125;
 	file = must(open(argv[1], O_RDONLY | O_CLOEXEC), argv[1]);
-	(void)mkdir(POINT, 0700);
+	(void)snprintf(point, sizeof(point), "/run/berth-bench.%d", getpid());
+	must(mkdir(point, 0700), point);
 	loop = loop_of(file, strtoull(argv[2], NULL, 10), name, sizeof(name));
-	must(mount(name, POINT, "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL), "mount");
+	must(mount(name, point, "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL), "mount");
 	(void)close(loop);
 	pid = must(vfork(), "vfork");
 	if (pid == 0) {
-		if (chroot(POINT) == 0 && chdir("/") == 0)
+		if (chroot(point) == 0 && chdir("/") == 0)
 			(void)execvp(argv[3], argv + 3);
 		_exit(127);
 	}
 	must(waitpid(pid, &status, 0), "wait");
-	must(umount2(POINT, 0), "umount");
+	must(umount2(point, 0), "umount");
+	(void)rmdir(point);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 125;
 }
