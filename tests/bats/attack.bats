@@ -75,3 +75,13 @@ start_within()
 	fuse_end
 	[ "$status" -ne 0 ] || fail "the user sees the descriptors: $output"
 }
+
+# PRIV: arm.c, is_host_root(): tasks stood in a file system of the user's, which lay over it
+@test "the host's whole tree is refused, as an image and as a bind" {
+	run as_user srun -w n1 --container=/ true
+	assert_failure 125 "'/' cannot be shown"
+	run as_user srun -w n1 --container="$IMAGE" --container-bind=/:/mnt true
+	assert_failure 125 "'/' cannot be shown"
+	run as_user "$BERTH_PREFIX/bin/berth" exec --bind /..:/mnt "$IMAGE" true
+	assert_failure 1 "'/' cannot be shown"
+}
