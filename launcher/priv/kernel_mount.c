@@ -46,9 +46,17 @@ static bool is_local(int fd)
 	return false;
 }
 
-static bool is_roots(const struct stat *st)
+/*
+ * PRIV: the kernel is asked, not the file's server, which may be a user's own and never answer.
+ */
+static bool look_at(int fd, struct statx *ret)
 {
-	return st->st_uid == 0 && (st->st_mode & 022) == 0;
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, ret) == 0;
+}
+
+static bool is_roots(const struct statx *st)
+{
+	return st->stx_uid == 0 && (st->stx_mode & 022) == 0;
 }
 
 /*
@@ -67,13 +75,13 @@ static bool has_writer(int fd)
 bool kernel_mount_allowed(int image_fd)
 {
 	char proc[64], path[PATH_MAX];
-	struct stat image, st;
+	struct statx image, st;
 	ssize_t n;
 
 	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", image_fd);
 	n = readlink(proc, path, sizeof(path) - 1);
-	if (n <= 0 || path[0] != '/' || fstat(image_fd, &image) < 0 || !S_ISREG(image.st_mode) ||
-	    !is_roots(&image) || image.st_nlink != 1 || !is_local(image_fd))
+	if (n <= 0 || path[0] != '/' || !look_at(image_fd, &image) || !S_ISREG(image.stx_mode) ||
+	    !is_roots(&image) || image.stx_nlink != 1)
 		return false;
 	path[n] = '\0';
 	/* PRIV: the name is the kernel's, of a file opened by the user; only directories that root
@@ -87,12 +95,14 @@ bool kernel_mount_allowed(int image_fd)
 		*p = '\0';
 		fd = fd_open_strict(path, O_PATH);
 		*p = c;
-		if (fd < 0 || fstat(fd, &st) < 0 || !is_roots(&st))
+		if (fd < 0 || !look_at(fd, &st) || !is_roots(&st))
 			return false;
 		if (c == '\0')
 			break;
 	}
-	return st.st_dev == image.st_dev && st.st_ino == image.st_ino && !has_writer(image_fd);
+	/* Last, since its file system is asked: by now it is one that only root can have put there. */
+	return st.stx_dev_major == image.stx_dev_major && st.stx_dev_minor == image.stx_dev_minor &&
+	       st.stx_ino == image.stx_ino && is_local(image_fd) && !has_writer(image_fd);
 }
 
 static _Noreturn void locate_exec(int image_fd, int out_fd)

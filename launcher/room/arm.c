@@ -68,6 +68,19 @@ static bool is_host_dev(const struct arm_local *l, int src_fd)
 }
 
 /*
+ * Is it the host's "/"? The room's own mounts are stacked there while it is built (cover()), so
+ * that a clone of it would show them and not the host; as a room's root it would put the tasks
+ * into the topmost of them, whose files are the user's.
+ */
+static bool is_host_root(const struct arm_local *l, int src_fd)
+{
+	struct statx src;
+
+	return statx(src_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &src) == 0 &&
+	       src.stx_mnt_id == l->root_mnt && src.stx_ino == l->root_ino;
+}
+
+/*
  * What lies in the /dev that 'tree' is for everybody to write has no device nodes that work. Its
  * other mounts, pts and single nodes that somebody bound there, are devices.
  * KERNEL: only once it is attached: in a detached tree none but the topmost mount can be
@@ -109,6 +122,10 @@ static int clone_tree(const struct arm_local *l, int src_fd, unsigned int flags,
 		return berth_fail(err, BERTH_EDENIED, 0, "only /dev may have device nodes");
 	if (flags & ARM_READONLY)
 		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	if (is_host_root(l, src_fd)) {
+		berth_fail(err, BERTH_EUSAGE, 0, "the host's '/' cannot be shown as a whole");
+		return berth_hint(err, "name the directories below it that are needed");
+	}
 	tree = sys_open_tree(src_fd, "",
 			     AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
@@ -304,6 +321,7 @@ static int local_finish(void *ctx, struct berth_err *err)
 
 void arm_local_init(struct arm_local *l, uid_t uid, gid_t gid, struct server *server)
 {
+	struct statx root;
 	struct stat st;
 
 	*l = (struct arm_local){ .uid = uid, .gid = gid, .server = server, .root_fd = -1 };
@@ -313,6 +331,10 @@ void arm_local_init(struct arm_local *l, uid_t uid, gid_t gid, struct server *se
 		l->have_dev = true;
 		l->dev_dev = st.st_dev;
 		l->dev_ino = st.st_ino;
+	}
+	if (statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &root) == 0) {
+		l->root_mnt = root.stx_mnt_id;
+		l->root_ino = root.stx_ino;
 	}
 }
 

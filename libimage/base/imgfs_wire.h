@@ -9,7 +9,7 @@
  *                        descriptors: image, entries, fuse, clone of fuse...   (2 + nfuse)
  *   server -> launcher   struct imgfs_reply, once the image's superblock and root were read
  *
- * then both close the socket. Neither side waits longer than its deadline; a closed socket
+ * then both close the socket. The launcher's side holds the deadline, for both; a closed socket
  * without a packet is a failure. The launcher has mounted 'fuse' before it sends it and keeps
  * no copy, so the server is the only holder: when it dies, readers get ENOTCONN at once.
  *

@@ -42,12 +42,12 @@ teardown()
 	scratch_remove
 }
 
-# start_within SECONDS: the site's limit on n1
+# start_within SECONDS [LINE]: the site's limit on n1, and what else its file says
 start_within()
 {
 	mkdir -p "${CONF%/*}"
 	[ -e "$CONF" ] || install -m 0644 /dev/null "$CONF"
-	install -m 0644 <(echo "start timeout = $1") "$SCRATCH/conf"
+	install -m 0644 <(printf '%s\n' "start timeout = $1" "${2:-}") "$SCRATCH/conf"
 	on_node n1 mount --bind "$SCRATCH/conf" "$CONF"
 	CONF_HIDDEN=1
 }
@@ -63,6 +63,13 @@ start_within()
 	eventually 15 sh -c '[ "$('"$HARNESS"'/cluster.sh run -u root sinfo -h -n n1 -o %T)" = idle ]'
 }
 
+# The server began to wait when the step began, and gave up after 30 s of its own.
+@test "an image server waits as long as the site's start timeout lets it" {
+	start_within 60
+	run as_user timeout 60 srun -w n1 --container="$IMAGE" --container-bind="$SCRATCH/m/slow:/mnt" true
+	assert_success
+}
+
 # PRIV: main.c of berth-imgfs, its mode
 @test "a waiting image server cannot be traced, nor its control socket taken" {
 	local pid
@@ -74,4 +81,29 @@ start_within()
 	kill -KILL "$pid"
 	fuse_end
 	[ "$status" -ne 0 ] || fail "the user sees the descriptors: $output"
+}
+
+# PRIV: arm.c, is_host_root(): tasks stood in a file system of the user's, which lay over it
+@test "the host's whole tree is refused, as an image and as a bind" {
+	run as_user srun -w n1 --container=/ true
+	assert_failure 125 "'/' cannot be shown"
+	run as_user srun -w n1 --container="$IMAGE" --container-bind=/:/mnt true
+	assert_failure 125 "'/' cannot be shown"
+	run as_user "$BERTH_PREFIX/bin/berth" exec --bind /..:/mnt "$IMAGE" true
+	assert_failure 1 "'/' cannot be shown"
+}
+
+# PRIV: kernel_mount.c: root asked the image's file system who owns it
+@test "root does not wait for an image's file system where the site allows kernel mounts" {
+	local pid
+
+	mkdir "$SCRATCH/root"
+	cp "$BATS_TEST_TMPDIR/fuse-hang" "$SCRATCH/root/fuse-hang"
+	on_node n1 "$SCRATCH/root/fuse-hang" -o allow_other "$SCRATCH/root"
+	start_within 2 'kernel mount = root-owned'
+	run as_user timeout 20 srun -w n1 --container="$SCRATCH/root/file" true
+	pid=$(pgrep -f "^$SCRATCH/root/fuse-hang")
+	kill -KILL "$pid"
+	on_node n1 umount -l "$SCRATCH/root"
+	assert_failure 125 'image'
 }
