@@ -51,6 +51,7 @@ void log_damage(const struct berth_err *err);
  * Returns how many descriptors will be served, at least 1. serve() never returns.
  */
 uint32_t workers_park(const int *fuse_fds, uint32_t n);
+int workers_session(struct imgfs *fs, struct berth_err *err); /* before the sandbox closes, too */
 int workers_prepare(struct imgfs *fs, struct berth_err *err);
 _Noreturn void serve(void);
 /* Called when the kernel's first request was answered. */

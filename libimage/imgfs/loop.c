@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -27,7 +28,10 @@
 #include "libimage/base/log.h"
 #include "libimage/imgfs/imgfs.h"
 
-/* libfuse before 3.14 cannot be given the reading and writing: all workers share one descriptor. */
+/*
+ * libfuse before 3.14 cannot be given the reading and writing, and from 3.18 on one may be built
+ * without it, which it says when asked: then all workers share the first descriptor.
+ */
 #define HAVE_CUSTOM_IO (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 14))
 
 static struct {
@@ -125,32 +129,58 @@ uint32_t workers_park(const int *fuse_fds, uint32_t n)
 	return pool.n;
 }
 
-int workers_prepare(struct imgfs *fs, struct berth_err *err)
+#if HAVE_CUSTOM_IO
+/* What cannot be had is no news to the user. */
+static void no_log(enum fuse_log_level level, const char *fmt, va_list ap)
+{
+	(void)level;
+	(void)fmt;
+	(void)ap;
+}
+
+static bool each_its_own(void)
+{
+	static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
+	int rc;
+
+	fuse_set_log_func(no_log);
+	rc = fuse_session_custom_io(pool.session, &io, pool.fd[0]);
+	fuse_set_log_func(NULL);
+	return rc == 0;
+}
+#else
+static bool each_its_own(void)
+{
+	return false;
+}
+#endif
+
+/* Before the filter: libfuse tries /dev/null when it is given a descriptor in this way. */
+int workers_session(struct imgfs *fs, struct berth_err *err)
 {
 	char name[] = "berth-imgfs", *argv[] = { name, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
+	char path[32];
 
+	pool.session = fuse_session_new(&args, &imgfs_ops, sizeof(imgfs_ops), fs);
+	fuse_opt_free_args(&args);
+	if (!pool.session)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start the file system");
+	if (each_its_own())
+		return 0;
+	(void)snprintf(path, sizeof(path), "/dev/fd/%d", pool.fd[0]);
+	if (fuse_session_mount(pool.session, path) != 0)
+		return berth_fail(err, BERTH_ESYS, 0, "cannot start the file system");
+	return 0;
+}
+
+int workers_prepare(struct imgfs *fs, struct berth_err *err)
+{
 	for (uint32_t i = 0; i < pool.n; i++) {
 		if (squash_worker_new(fs->squash, &pool.worker[i], err) < 0)
 			return -1;
 	}
 	fs->workers = pool.n;
-	pool.session = fuse_session_new(&args, &imgfs_ops, sizeof(imgfs_ops), fs);
-	fuse_opt_free_args(&args);
-	if (!pool.session)
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start the file system");
-#if HAVE_CUSTOM_IO
-	static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
-
-	if (fuse_session_custom_io(pool.session, &io, pool.fd[0]) != 0)
-		return berth_fail(err, BERTH_ESYS, 0, "cannot start the file system");
-#else
-	char path[32];
-
-	(void)snprintf(path, sizeof(path), "/dev/fd/%d", pool.fd[0]);
-	if (fuse_session_mount(pool.session, path) != 0)
-		return berth_fail(err, BERTH_ESYS, 0, "cannot start the file system");
-#endif
 	return 0;
 }
 

@@ -286,6 +286,15 @@ cluster_free_ports()
 	cluster_die "no $count free ports after $tries tries"
 }
 
+# cluster_slurm_since MAJOR MINOR: is slurmctld of that release or a later one?
+cluster_slurm_since()
+{
+	local major minor
+
+	IFS=' .' read -r _ major minor _ < <(/usr/sbin/slurmctld -V)
+	[ "${major:-0}" -gt "$1" ] || { [ "${major:-0}" -eq "$1" ] && [ "${minor#0}" -ge "${2#0}" ]; }
+}
+
 cluster_configure()
 {
 	local base=$1 n=1 node mem
@@ -337,12 +346,14 @@ cluster_configure()
 	# ConstrainCores=no: with more CPUs configured than there are, every "node" would bind its
 	# tasks to the machine's CPU 0 and a ping-pong would measure the scheduler.
 	cat >"$CLUSTER_DIR/etc/cgroup.conf" <<-EOT
-		CgroupPlugin=cgroup/$CLUSTER_CGROUP
-		CgroupAutomount=no
 		ConstrainCores=no
 		ConstrainDevices=yes
 		ConstrainRAMSpace=yes
 	EOT
+	# Before 21.08 an unknown key, which ends slurmd.
+	if cluster_slurm_since 21 08; then
+		echo "CgroupPlugin=cgroup/$CLUSTER_CGROUP" >>"$CLUSTER_DIR/etc/cgroup.conf"
+	fi
 	[ "$CLUSTER_CGROUP" = v1 ] || echo IgnoreSystemd=yes >>"$CLUSTER_DIR/etc/cgroup.conf"
 
 	# The machine's accounts and ada, whose uid is ours alone: so "ada's processes" are ours.

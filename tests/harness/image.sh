@@ -126,6 +126,10 @@ image_tiny()
 		path=$(PATH=/usr/bin:/bin type -P "$tool") || continue
 		image_copy "$root" "$path"
 	done
+	# Before glibc 2.34 names are looked up by a library of its own, which nothing links with.
+	for path in /lib/*/libnss_files.so.2 /lib64/libnss_files.so.2; do
+		[ ! -e "$path" ] || image_copy "$root" "$path"
+	done
 	image_brand "$root" tiny
 	echo "root:x:0:0:root:/root:/bin/sh" >"$root/etc/passwd"
 	echo "root:x:0:" >"$root/etc/group"
