@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "launcher/view/options.h"
+#include "launcher/view/reference.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
@@ -140,11 +141,8 @@ int publish_image(const char *text, struct berth_err *err)
 
 	if (strcmp(text, IMAGE_NONE) == 0)
 		return publish_none(err);
-	if (value_is_remote(text)) {
-		berth_fail(err, BERTH_EUSAGE, 0, "'%.200s' is not a file on disk", text);
-		return berth_hint(err, "this version reads no registry: fetch and convert it with another "
-				       "tool, then name the SIF file or directory");
-	}
+	if (reference_refuse(text, err) < 0)
+		return -1;
 	path = absolute_path(text, &exists, err);
 	if (!path || value_check("the image's path", path, err) < 0)
 		return -1;

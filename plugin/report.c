@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 #include "libimage/base/err.h"
 #include "libimage/base/str.h"
@@ -55,6 +56,7 @@ void report_error(const struct berth_err *err)
 void report_note(const char *text)
 {
 	void (*say)(const char *, ...) __attribute__((format(printf, 1, 2))) = slurm_info;
+	struct utsname host;
 	char line[2048];
 	void *sym;
 
@@ -66,5 +68,6 @@ void report_note(const char *text)
 	if (sym)
 		memcpy(&say, &sym, sizeof(sym));
 	str_escape(text, line, sizeof(line));
-	say("berth: %s", line);
+	/* Nothing else says which node's note it is. */
+	say("berth: on %s: %s", uname(&host) == 0 ? host.nodename : "?", line);
 }

@@ -9,7 +9,6 @@
 #include "launcher/view/options.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
-#include "libimage/base/str.h"
 #include "plugin/names.h"
 #include "plugin/values.h"
 
@@ -31,16 +30,6 @@ int value_check(const char *what, const char *text, struct berth_err *err)
 					  what, i + 1, (unsigned int)c);
 	}
 	return 0;
-}
-
-bool value_is_remote(const char *text)
-{
-	static const char *const schemes[] = { "oci:", "oci-archive:", "docker-archive:", "docker:" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
-		if (str_after(text, schemes[i]))
-			return true;
-	return strstr(text, "://") != NULL;
 }
 
 static int apply_line(const struct option_row *row, const char *line, struct room_spec *spec,

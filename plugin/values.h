@@ -21,9 +21,6 @@ struct room_spec;
 /* 1 to VALUE_MAX bytes, none of them a control character. BERTH_EUSAGE, 'what' named. */
 int value_check(const char *what, const char *text, struct berth_err *err);
 
-/* Is this the text of an image that needs a registry or a converter ("docker://...")? */
-bool value_is_remote(const char *text);
-
 /* Apply each line of 'lines' to 'spec' by 'row'. BERTH_EUSAGE names the option. */
 int setting_apply(const struct option_row *row, const char *lines, struct room_spec *spec,
 		  struct berth_err *err);

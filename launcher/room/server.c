@@ -156,6 +156,9 @@ bool server_alive(const struct server *s)
 	return s->pidfd >= 0 && poll(&p, 1, 0) == 0;
 }
 
+static const char late[] = "the image's file system may be slow or hang; berth.conf's 'start timeout' is how "
+			   "long it may take";
+
 int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse, int nfuse,
 		 uint64_t cache_bytes, int wait_ms, struct berth_err *err)
 {
@@ -174,8 +177,11 @@ int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse
 	else if (err->sys == EPIPE || err->sys == ECONNRESET)
 		rc = 0;
 	cleanup_close_fn(&s->control);
-	if (rc < 0)
+	if (rc < 0) {
+		if (err->sys == ETIMEDOUT)
+			berth_hint(err, late);
 		return berth_context(err, "image server");
+	}
 	if (rc == 0) {
 		berth_fail(err, BERTH_ENET, 0, "the image server died at its start");
 		return berth_hint(err, "is '" BERTH_LIBEXEC "/berth-imgfs' installed and executable?");
@@ -220,9 +226,10 @@ int server_settle(struct server *s, struct berth_err *err)
 		return 0;
 	told = send(s->settle, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order);
 	guard_reap(s);
-	if (!told)
-		return berth_fail(err, BERTH_ENET, ETIMEDOUT, "the image server missed its deadline");
-	return 0;
+	if (told)
+		return 0;
+	berth_fail(err, BERTH_ENET, ETIMEDOUT, "the image server missed its deadline");
+	return berth_hint(err, late);
 }
 
 void server_done(struct server *s)

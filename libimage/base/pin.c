@@ -58,9 +58,11 @@ static int look_at_sif(const uint8_t *header, struct image_pin *pin, struct part
 				  slots, SIF_DESC_MAX);
 	table->size = slots * SIF_DESC_BYTES;
 	if (table->offset < SIF_HEADER_BYTES || num_add_u64(table->offset, table->size, &end) < 0 ||
-	    end > pin->size)
-		return berth_fail(err, BERTH_EIMAGE, 0, "SIF file is cut short (its descriptor "
-							"table lies outside the file)");
+	    end > pin->size) {
+		berth_fail(err, BERTH_EIMAGE, 0, "SIF file is cut short (its descriptor table lies "
+						 "outside the file)");
+		return berth_hint(err, "the file was probably not copied completely");
+	}
 	pin->kind = IMAGE_SIF;
 	return 0;
 }

@@ -121,12 +121,29 @@ static int link_as(const struct output *o, const char *name)
 	return linkat(AT_FDCWD, self, o->dir_fd, name, AT_SYMLINK_FOLLOW);
 }
 
+/*
+ * The same, where hard links are not to be had (vfat, some network and FUSE file systems): those
+ * have no O_TMPFILE either, so there is a temporary name to move.
+ */
+static int move_as(struct output *o, const char *name)
+{
+	int sys = errno;
+
+	if (o->temp[0] == '\0' || (sys != EPERM && sys != EOPNOTSUPP && sys != ENOSYS) ||
+	    renameat2(o->dir_fd, o->temp, o->dir_fd, name, RENAME_NOREPLACE) < 0) {
+		errno = errno == EEXIST ? EEXIST : sys;
+		return -1;
+	}
+	o->temp[0] = '\0';
+	return 0;
+}
+
 /* All data is on disk: let the file appear. */
 static int output_publish(struct output *o, bool force, struct berth_err *err)
 {
 	if (fsync(o->fd) < 0)
 		return fail(o, err);
-	if (!force && link_as(o, o->name) < 0)
+	if (!force && link_as(o, o->name) < 0 && move_as(o, o->name) < 0)
 		return errno == EEXIST ? fail_exists(o, err) : fail(o, err);
 	if (!force)
 		return 0; /* output_close() drops the temporary name, if there is one */
@@ -192,7 +209,9 @@ int build_sif_from_dir(const char *dir, const char *out, const struct build_opti
 	}
 	if (output_open(&o, out, opt->force, err) < 0)
 		return -1;
-	if (write_image(dir_fd, o.fd, opt, &res, err) < 0 || output_publish(&o, opt->force, err) < 0)
+	if (write_image(dir_fd, o.fd, opt, &res, err) < 0)
+		return berth_context(err, "'%s'", dir);
+	if (output_publish(&o, opt->force, err) < 0)
 		return -1;
 	if (ret)
 		*ret = res;

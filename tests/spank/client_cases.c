@@ -264,9 +264,9 @@ static void bad_native(const char *value, const char *what)
 static void bad_empty(void) { bad_native("", "empty"); }
 static void bad_newline(void) { bad_native("a\nb", "control character"); }
 static void bad_escape(void) { bad_native("a\x1b[2J", "control character"); }
-static void bad_docker(void) { bad_native("docker://ubuntu:22.04", "not a file"); }
-static void bad_oci(void) { bad_native("oci:dir:tag", "not a file"); }
-static void bad_oras(void) { bad_native("oras://x/y", "not a file"); }
+static void bad_docker(void) { bad_native("docker://ubuntu:22.04", "in a registry"); }
+static void bad_oci(void) { bad_native("oci:dir:tag", "in an OCI layout"); }
+static void bad_oras(void) { bad_native("oras://x/y", "in a registry"); }
 
 static void bad_long(void)
 {

@@ -167,6 +167,11 @@ static const struct {
 	{ "docker-archive:x.tar", "/w", NULL, BERTH_ENOTFOUND },
 	{ "docker-daemon:x:1", "/w", NULL, BERTH_ENOTFOUND },
 	{ "instance://x", "/w", NULL, BERTH_ENOTFOUND },
+	{ "ftp://x/y.sif", "/w", NULL, BERTH_ENOTFOUND },
+	{ "docker:alpine", "/w", NULL, BERTH_ENOTFOUND },
+	{ "a/b://c", "/w", "/w/a/b:/c", BERTH_OK },
+	{ "://c", "/w", "/w/:/c", BERTH_OK },
+	{ "/w/oci:x", NULL, "/w/oci:x", BERTH_OK },
 };
 
 START_TEST(image)
