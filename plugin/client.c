@@ -19,15 +19,12 @@
 #include "plugin/takeover.h"
 #include "plugin/values.h"
 
-/* Beyond every row of the table. */
-enum { OPT_BERTH = 10000, OPT_CONTAINER };
-enum { EXTRA_OPTIONS = 2 };
+enum { OPT_IMAGE = 10000 }; /* beyond every row of the table */
 
 static struct {
 	char **setting; /* a row's lines as given to this command, or NULL */
 	char *image;	/* --berth, or --container where it is ours */
 	char *first;	/* what the first component of a heterogeneous command wants */
-	bool *repeated; /* an option's callback was called for what the job inherited */
 	bool failed;	/* a callback refused */
 } given;
 
@@ -80,61 +77,17 @@ static int take_setting(size_t i, const char *text, struct berth_err *err)
 	return 0;
 }
 
-/* Where val is counted: the rows, then ours. */
-static size_t option_slot(int val)
-{
-	return val >= OPT_BERTH ? option_count + (size_t)(val - OPT_BERTH) : (size_t)val;
-}
-
-static void option_name(int val, char name[SPANK_OPTION_MAXLEN])
-{
-	if (val == OPT_BERTH)
-		(void)snprintf(name, SPANK_OPTION_MAXLEN, "berth");
-	else if (val == OPT_CONTAINER)
-		(void)snprintf(name, SPANK_OPTION_MAXLEN, "container");
-	else
-		(void)snprintf(name, SPANK_OPTION_MAXLEN, "container-%s", option_rows[val].name);
-}
-
-/*
- * SLURM: in the commands of a job that sbatch or salloc started with an option of a plugin, the
- * callback is called for that option first, from the environment, and then for what the user
- * typed. The job's wish is in SLURM_BERTH_* already: there it is the job's, not this step's.
- */
-static bool from_the_job(int val, const char *arg)
-{
-	char name[SPANK_OPTION_MAXLEN], var[sizeof(INHERITED_PREFIX) + SPANK_OPTION_MAXLEN];
-	size_t slot = option_slot(val);
-	const char *had;
-
-	if (given.repeated[slot])
-		return false;
-	option_name(val, name);
-	for (char *c = name; *c; c++)
-		if (*c == '-')
-			*c = '_';
-	(void)snprintf(var, sizeof(var), "%s%s", INHERITED_PREFIX, name);
-	had = getenv(var);
-	if (!had || (arg && strcmp(had, arg) != 0))
-		return false;
-	given.repeated[slot] = true;
-	return true;
-}
-
 static int on_option(int val, const char *arg, int remote)
 {
-	bool image = val == OPT_BERTH || val == OPT_CONTAINER;
 	struct berth_err err = BERTH_ERR_INIT;
 	int rc;
 
 	/* SLURM: slurmstepd calls this too, up to twice; the environment brings it what counts. */
 	if (remote)
 		return 0;
-	if (!given.setting || (!image && (size_t)val >= option_count))
+	if (!given.setting || (val != OPT_IMAGE && (size_t)val >= option_count))
 		return -1;
-	if (from_the_job(val, arg))
-		return 0;
-	if (image)
+	if (val == OPT_IMAGE)
 		rc = take_image(arg ? arg : "", &err);
 	else
 		rc = take_setting((size_t)val, arg ? arg : "", &err);
@@ -144,12 +97,11 @@ static int on_option(int val, const char *arg, int remote)
 	return complain(&err);
 }
 
-static int add_option(spank_t sp, const char *arg, const char *help, int val)
+static int add_option(spank_t sp, const char *name, const char *arg, const char *help, int val)
 {
-	char name[SPANK_OPTION_MAXLEN];
 	/* SLURM: the members are not const, but the table is copied. */
 	struct spank_option opt = {
-		.name = name,
+		.name = (char *)(size_t)name,
 		.arginfo = (char *)(size_t)arg,
 		.usage = (char *)(size_t)help,
 		.has_arg = arg != NULL,
@@ -157,7 +109,6 @@ static int add_option(spank_t sp, const char *arg, const char *help, int val)
 		.cb = on_option,
 	};
 
-	option_name(val, name);
 	return spank_option_register(sp, &opt) == ESPANK_SUCCESS ? 0 : -1;
 }
 
@@ -168,18 +119,22 @@ int client_register(spank_t sp)
 	takeover_init();
 	if (!given.setting)
 		given.setting = calloc(option_count + 1, sizeof(*given.setting));
-	if (!given.repeated)
-		given.repeated = calloc(option_count + EXTRA_OPTIONS, sizeof(*given.repeated));
-	if (!given.setting || !given.repeated)
+	if (!given.setting)
 		return -1;
-	rc |= add_option(sp, "IMAGE", "run the tasks in this image (as --container)", OPT_BERTH);
+	rc |= add_option(sp, "berth", "IMAGE", "run the tasks in this image (as --container)",
+			 OPT_IMAGE);
 	/* SLURM: from 21.08 on this name is Slurm's; a plugin's is ignored, with an error line. */
 	if (!takeover_native(sp))
-		rc |= add_option(sp, "IMAGE", "run the tasks in this image; 'none': on the host",
-				 OPT_CONTAINER);
-	for (size_t i = 0; i < option_count; i++)
-		if (option_rows[i].faces & FACE_SLURM)
-			rc |= add_option(sp, option_rows[i].arg, option_rows[i].help, (int)i);
+		rc |= add_option(sp, "container", "IMAGE",
+				 "run the tasks in this image; 'none': on the host", OPT_IMAGE);
+	for (size_t i = 0; i < option_count; i++) {
+		char name[SPANK_OPTION_MAXLEN];
+
+		if (!(option_rows[i].faces & FACE_SLURM))
+			continue;
+		(void)snprintf(name, sizeof(name), "container-%s", option_rows[i].name);
+		rc |= add_option(sp, name, option_rows[i].arg, option_rows[i].help, (int)i);
+	}
 	return rc;
 }
 
@@ -241,8 +196,6 @@ static void forget_component(void)
 		free(given.setting[i]);
 		given.setting[i] = NULL;
 	}
-	for (size_t i = 0; given.repeated && i < option_count + EXTRA_OPTIONS; i++)
-		given.repeated[i] = false;
 	free(given.image);
 	given.image = NULL;
 }
@@ -307,7 +260,6 @@ void client_done(void)
 {
 	forget_component();
 	free(given.setting);
-	free(given.repeated);
 	free(given.first);
 	memset(&given, 0, sizeof(given));
 }

@@ -23,9 +23,6 @@
 #define NATIVE_VAR "SLURM_CONTAINER"	  /* Slurm's own, set by clients since 21.08 */
 #define IMAGE_NONE "none"
 
-/* SLURM: "berth" here is the name given to SPANK_PLUGIN. */
-#define INHERITED_PREFIX "SLURM_SPANK__SLURM_SPANK_OPTION_berth_"
-
 enum {
 	VALUE_MAX = 4096,	 /* LIMIT: bytes of one option; PATH_MAX, as the paths in it */
 	SETTING_MAX = 64 * 1024, /* LIMIT: bytes of one variable; the kernel's is 128 KiB */

@@ -107,43 +107,6 @@ static void inherited_overridden(void)
 	check(host_said("warning: no image") == 1);
 }
 
-/* What an option given to sbatch becomes in its job: a variable, and a call of the callback. */
-static void repeated(void)
-{
-	(void)setenv(VAR_IMAGE, "/job/image.sif", 1);
-	(void)setenv("SLURM_BERTH_BIND", "/a\n/b", 1);
-	(void)setenv(INHERITED_PREFIX "berth", "/job/image.sif", 1);
-	(void)setenv(INHERITED_PREFIX "container_bind", "/b", 1);
-	check(srun(GIVEN("berth=/job/image.sif", "container-bind=/b")) == 0);
-	is(VAR_IMAGE, "/job/image.sif");
-	is(VAR_ORIGIN, "job");
-	is("SLURM_BERTH_BIND", "/a\n/b");
-}
-
-static void repeated_overridden(void)
-{
-	(void)setenv(VAR_IMAGE, "/job/image.sif", 1);
-	(void)setenv("SLURM_BERTH_BIND", "/a\n/b", 1);
-	(void)setenv(INHERITED_PREFIX "berth", "/job/image.sif", 1);
-	(void)setenv(INHERITED_PREFIX "container_bind", "/b", 1);
-	check(srun(GIVEN("berth=/job/image.sif", "container-bind=/b", "berth=image.sqfs",
-			 "container-bind=/b")) == 0);
-	check(strstr(var(VAR_IMAGE), "/image.sqfs"));
-	is(VAR_ORIGIN, "step");
-	is("SLURM_BERTH_BIND", "/b");
-}
-
-/* 20.11: --container too is an option of ours, which comes back. */
-static void repeated_old_slurm(void)
-{
-	host.major = "20";
-	host.minor = "11";
-	(void)setenv(VAR_IMAGE, "/job/image.sif", 1);
-	(void)setenv(INHERITED_PREFIX "container", "/job/image.sif", 1);
-	check(srun(GIVEN("container=/job/image.sif", "berth=none")) == 0);
-	is(VAR_IMAGE, "none");
-}
-
 static void none(void)
 {
 	(void)setenv(VAR_IMAGE, "/job/image.sif", 1);
@@ -392,8 +355,7 @@ static void refused_end_to_end(void)
 #define CASE(f) { #f, f }
 const struct test_case client_cases[] = {
 	CASE(takeover), CASE(takeover_sbatch), CASE(nested_sbatch), CASE(inherited),
-	CASE(inherited_overridden), CASE(repeated), CASE(repeated_overridden),
-	CASE(repeated_old_slurm), CASE(none), CASE(no_image), CASE(alias), CASE(alias_and_native),
+	CASE(inherited_overridden), CASE(none), CASE(no_image), CASE(alias), CASE(alias_and_native),
 	CASE(old_slurm), CASE(old_slurm_variable), CASE(new_slurm), CASE(settings),
 	CASE(setting_from_variable), CASE(bad_variable), CASE(setting_without_image), CASE(setting_bad),
 	CASE(bad_empty), CASE(bad_newline), CASE(bad_escape), CASE(bad_docker), CASE(bad_oci),
