@@ -41,16 +41,28 @@ static int complain(const struct berth_err *err)
 	return -1;
 }
 
+/* Of several the last counts, as with Slurm's options: sbatch's line overrules its script's. */
 static int take_image(const char *text, struct berth_err *err)
 {
-	if (value_check("the image's name", text, err) < 0)
+	if (value_check("the image's name", text, err) < 0) {
+		if (text[0] == '\0')
+			berth_hint(err, "was it a variable that is not set? 'none' means no image");
 		return -1;
-	if (given.image && strcmp(given.image, text) != 0)
-		return berth_fail(err, BERTH_EUSAGE, 0, "two images were named: '%.80s' and '%.80s'",
-				  given.image, text);
-	if (!given.image)
-		given.image = strdup(text);
+	}
+	free(given.image);
+	given.image = strdup(text);
 	return given.image ? 0 : berth_fail(err, BERTH_ESYS, errno, "cannot remember the image");
+}
+
+/* --container beside --berth: nobody can tell which one its author forgot. */
+static int take_native(const char *text, struct berth_err *err)
+{
+	if (given.image && strcmp(given.image, text) != 0) {
+		berth_fail(err, BERTH_EUSAGE, 0, "two images were named: --berth=%.80s and "
+			   "--container=%.80s", given.image, text);
+		return berth_hint(err, "the two options are the same: give one of them");
+	}
+	return take_image(text, err);
 }
 
 /* SLURM: sbatch parses its arguments twice, so the same line again is no second wish. */
@@ -117,6 +129,8 @@ int client_register(spank_t sp)
 	int rc = 0;
 
 	takeover_init();
+	/* Before Slurm reads what it left there when the job was submitted. */
+	publish_forget_copies();
 	if (!given.setting)
 		given.setting = calloc(option_count + 1, sizeof(*given.setting));
 	if (!given.setting)
@@ -179,7 +193,8 @@ static int same_for_all_components(struct berth_err *err)
 	berth_fail(err, BERTH_EUSAGE, 0,
 		   "the components of a heterogeneous job ask for different containers");
 	return berth_hint(err, "give every component the same --container and --container-* options, "
-			       "or start them as separate steps");
+			       "or start them as separate steps; if there is one only, plugstack.conf has "
+			       "two spank_berth.so");
 }
 
 static bool any_setting(void)
@@ -188,6 +203,13 @@ static bool any_setting(void)
 		if (given.setting[i])
 			return true;
 	return false;
+}
+
+static bool wants_image(void)
+{
+	const char *image = given.image ? given.image : getenv(VAR_IMAGE);
+
+	return image && strcmp(image, IMAGE_NONE) != 0;
 }
 
 static void forget_component(void)
@@ -210,7 +232,7 @@ static int collect_image(spank_t sp, struct berth_err *err)
 			return given.image ? 0 : berth_fail(err, BERTH_ESYS, errno, "cannot remember");
 		}
 		takeover_clear();
-		return take_image(native, err);
+		return take_native(native, err);
 	}
 	if (!given.image && input_variable(sp))
 		return take_image(input_variable(sp), err);
@@ -227,14 +249,17 @@ static int post_opt(spank_t sp, struct berth_err *err)
 	/* A job submitted from within a job starts afresh. */
 	if (!local && !again)
 		publish_forget();
+	/* And what it has just left there for others. */
+	publish_forget_copies();
 	if (collect_image(sp, err) < 0 || same_for_all_components(err) < 0)
 		return -1;
 	if (local && any_setting() && !given.image && !getenv(VAR_IMAGE)) {
 		berth_fail(err, BERTH_EUSAGE, 0, "--container-* options without --container");
 		return berth_hint(err, "name the image: --container=IMAGE");
 	}
-	for (size_t i = 0; i < option_count; i++)
-		if (publish_setting(&option_rows[i], given.setting[i], err) < 0)
+	/* A second component has asked for the same: once is enough. */
+	for (size_t i = 0; !again && i < option_count; i++)
+		if (publish_setting(&option_rows[i], given.setting[i], wants_image(), err) < 0)
 			return -1;
 	if (given.image && publish_image(given.image, err) < 0)
 		return -1;

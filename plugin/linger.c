@@ -7,14 +7,16 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "libimage/base/cleanup.h"
 #include "plugin/linger.h"
 
-/* LIMIT: ms for each. They need one; a program that left others behind in the room keeps the
- * server, until Slurm kills it with them, and such a step ends later by this. */
-enum { LINGER_MS = 100 };
+/* LIMIT: ms for both. They need one, but a hundred and more on a node with eight runnable processes
+ * a CPU. A program that left others behind in the room keeps the server, until Slurm kills it with
+ * them: such a step ends later by this, and must not by half a second. */
+enum { LINGER_MS = 300 };
 
 /* Shared by slurmstepd and the tasks that it forks. */
 struct page {
@@ -49,23 +51,33 @@ void linger_note(pid_t launcher, pid_t server)
 }
 
 /* PRIV: the process is looked at, not touched: a number that meanwhile is another's costs time. */
-static void wait_for(pid_t pid)
+static void wait_for(pid_t pid, const struct timespec *end)
 {
 	struct pollfd p = { .events = POLLIN };
+	struct timespec now;
+	long left;
 
-	if (pid <= 0)
+	if (pid <= 0 || clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+		return;
+	left = (long)(end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000;
+	if (left <= 0)
 		return;
 	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (p.fd < 0) /* ended already */
 		return;
-	(void)poll(&p, 1, LINGER_MS);
+	(void)poll(&p, 1, left < LINGER_MS ? (int)left : LINGER_MS);
 	cleanup_close_fn(&p.fd);
 }
 
 void linger_wait(void)
 {
-	if (!page)
+	struct timespec end;
+
+	if (!page || clock_gettime(CLOCK_MONOTONIC, &end) < 0)
 		return;
-	wait_for(atomic_load(&page->launcher));
-	wait_for(atomic_load(&page->server));
+	end.tv_nsec += LINGER_MS * 1000000L;
+	end.tv_sec += end.tv_nsec / 1000000000L;
+	end.tv_nsec %= 1000000000L;
+	wait_for(atomic_load(&page->launcher), &end);
+	wait_for(atomic_load(&page->server), &end);
 }

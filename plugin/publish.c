@@ -31,7 +31,7 @@ static int put(const char *name, const char *value, struct berth_err *err)
 	return 0;
 }
 
-void publish_forget(void)
+static void unset_all(const char *prefix)
 {
 	char **e = environ;
 
@@ -39,7 +39,7 @@ void publish_forget(void)
 		char name[128];
 		size_t n = strcspn(*e, "=");
 
-		if (!str_after(*e, VAR_PREFIX) || n >= sizeof(name)) {
+		if (!str_after(*e, prefix) || n >= sizeof(name)) {
 			e++;
 			continue;
 		}
@@ -49,6 +49,18 @@ void publish_forget(void)
 		if (unsetenv(name) < 0)
 			e++;
 	}
+}
+
+void publish_forget(void)
+{
+	unset_all(VAR_PREFIX);
+}
+
+void publish_forget_copies(void)
+{
+	unset_all("_SLURM_SPANK_OPTION_berth_");
+	/* SLURM: what the job's script finds; srun makes the above of it after the plugins' init. */
+	unset_all("SLURM_SPANK__SLURM_SPANK_OPTION_berth_");
 }
 
 void publish_refusal(const struct berth_err *err)
@@ -79,8 +91,12 @@ static char *absolute_path(const char *text, bool *exists, struct berth_err *err
 	if (path)
 		return path;
 	if (errno != ENOENT && errno != ENOTDIR) {
-		(void)berth_fail(err, errno == EACCES ? BERTH_EDENIED : BERTH_ENOTFOUND, errno,
-				 "image '%.200s'", text);
+		bool denied = errno == EACCES;
+
+		(void)berth_fail(err, denied ? BERTH_EDENIED : BERTH_ENOTFOUND, errno,
+				 "cannot open image '%.200s'", text);
+		if (denied)
+			(void)berth_hint(err, "you must be able to enter each directory above it");
 		return NULL;
 	}
 	cwd = getcwd(NULL, 0);
@@ -126,8 +142,8 @@ int publish_image(const char *text, struct berth_err *err)
 		return publish_none(err);
 	if (value_is_remote(text)) {
 		berth_fail(err, BERTH_EUSAGE, 0, "'%.200s' is not a file on disk", text);
-		return berth_hint(err, "this version runs SIF files, squashfs files and directories; "
-				       "make one with: berth build OUT.sif DIR");
+		return berth_hint(err, "this version reads no registry: fetch and convert it with another "
+				       "tool, then name the SIF file or directory");
 	}
 	path = absolute_path(text, &exists, err);
 	if (!path || value_check("the image's path", path, err) < 0)
@@ -188,16 +204,26 @@ static int users_lines(const struct option_row *row, const char **ret, struct be
 	return 0;
 }
 
-int publish_setting(const struct option_row *row, const char *lines, struct berth_err *err)
+int publish_setting(const struct option_row *row, const char *lines, bool image, struct berth_err *err)
 {
+	cleanup(room_spec_done) struct room_spec scratch = ROOM_SPEC_INIT;
+	cleanup(strbuf_done) struct strbuf all = STRBUF_INIT;
+	const char *before;
 	char var[64];
 
 	(void)snprintf(var, sizeof(var), VAR_PREFIX "%s", row->env);
-	if (!lines && getenv(var))
-		return 0;
-	if (!lines && users_lines(row, &lines, err) < 0)
+	before = getenv(var);
+	if (!before && image && users_lines(row, &before, err) < 0)
 		return -1;
-	return lines ? put(var, lines, err) : 0;
+	strbuf_printf(&all, "%s%s%s", before ? before : "", before && lines ? "\n" : "",
+		      lines ? lines : "");
+	if (!strbuf_ok(&all))
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep --container-%s", row->name);
+	if (all.len == 0)
+		return 0;
+	if (before && lines && setting_apply(row, all.text, &scratch, err) < 0)
+		return -1;
+	return put(var, all.text, err);
 }
 
 static int put_where(struct berth_err *err)

@@ -15,6 +15,13 @@ struct option_row;
 /* Remove every SLURM_BERTH_ variable. */
 void publish_forget(void);
 
+/*
+ * SLURM: the last argument of each of a plugin's options is left in the environment too, and any
+ * srun that inherits that takes it for its own: a job's --berth would contradict the step's
+ * --container. What we carry is in SLURM_BERTH_ only.
+ */
+void publish_forget_copies(void);
+
 /* The nodes shall refuse, and say this. */
 void publish_refusal(const struct berth_err *err);
 
@@ -26,10 +33,11 @@ void publish_refusal(const struct berth_err *err);
 int publish_image(const char *text, struct berth_err *err);
 
 /*
- * A row's lines as given on this command line; NULL: what was inherited stands, else the
- * user's BERTH_X, APPTAINER_X or SINGULARITY_X is taken.
+ * A row's lines as given on this command line, or NULL. They are added to what was inherited
+ * from the job or, with an 'image' and where nothing was, to the user's BERTH_X, APPTAINER_X or
+ * SINGULARITY_X: such a variable must not get in the way of a step that has no container.
  */
-int publish_setting(const struct option_row *row, const char *lines, struct berth_err *err);
+int publish_setting(const struct option_row *row, const char *lines, bool image, struct berth_err *err);
 
 /* Who starts the step, and where; 'named': this command itself named the image. */
 int publish_step(bool named, struct berth_err *err);

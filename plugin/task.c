@@ -177,6 +177,9 @@ static int look_up_program(spank_t sp, const struct step *s, const char *path, s
 	if (s->multi || spank_get_item(sp, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || argc < 1 ||
 	    !argv || !argv[0])
 		return 0;
+	/* SLURM: --bcast without a path leaves a directory here; slurmstepd adds the file's name. */
+	if (argv[0][0] != '\0' && argv[0][strlen(argv[0]) - 1] == '/')
+		return 0;
 	if (program_find(argv[0], path, found, err) == 0)
 		return 0;
 	return err->code == BERTH_ENOTFOUND ? STATUS_NOT_FOUND : STATUS_NOT_RUN;

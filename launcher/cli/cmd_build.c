@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
 #include "launcher/cli/status.h"
 #include "libimage/base/err.h"
@@ -20,7 +21,6 @@
 #include "libimage/base/num.h"
 #include "libimage/build/build.h"
 #include "libimage/sif/sif.h"
-
 
 /* SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it. */
 static int read_epoch(int64_t *ret, struct berth_err *err)
@@ -68,17 +68,19 @@ static int read_options(int argc, char **argv, struct build_options *opt, bool *
 		else if (c == 'h')
 			*help = true;
 		else
-			return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%.100s'",
-					  argv[optind - 1]);
+			return absent_getopt("build", argv, err);
 	}
 	if (*help)
 		return 0;
 	if (argc - optind != 2)
 		return berth_fail(err, BERTH_EUSAGE, 0, "build takes two words: the image to make and the "
 							"directory to make it of");
-	if (strstr(argv[optind + 1], "://"))
-		return berth_fail(err, BERTH_EUSAGE, 0, "cannot build from '%.200s': not a directory",
-				  argv[optind + 1]);
+	if (strstr(argv[optind + 1], "://")) {
+		berth_fail(err, BERTH_EUSAGE, 0, "cannot build from '%.200s': not a directory",
+			   argv[optind + 1]);
+		return berth_hint(err, "this version reads no registry: make a directory of it with another "
+				       "tool, as mmdebstrap or umoci, and name that");
+	}
 	if (opt->keep_owner && geteuid() != 0)
 		return berth_fail(err, BERTH_EUSAGE, 0, "only root may use --keep-owner");
 	return read_epoch(&opt->epoch, err);

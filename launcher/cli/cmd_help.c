@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
 #include "launcher/cli/flags.h"
 #include "libimage/base/err.h"
@@ -36,24 +37,35 @@ static bool takes_options(const char *name)
 	return strcmp(name, "exec") == 0 || strcmp(name, "run") == 0 || strcmp(name, "shell") == 0;
 }
 
+static bool has_locals(const char *name)
+{
+	for (size_t i = 0; i < flag_local_count; i++)
+		if (strcmp(flag_locals[i].command, name) == 0)
+			return true;
+	return false;
+}
+
 static void put_command(const struct command *c)
 {
 	(void)printf("Usage: berth %s%s%s\n\nberth %s: %s.\n", c->name, c->args[0] ? " " : "", c->args, c->name,
 		     c->summary);
-	if (!takes_options(c->name))
-		return;
-	(void)printf("IMAGE is a SIF file, a squashfs file or a directory. All that follows it belongs to\n"
-		     "the program.\n\nOptions:\n");
+	if (takes_options(c->name))
+		(void)printf("IMAGE is a SIF file, a squashfs file or a directory. All that follows it belongs "
+			     "to\nthe program.\n");
+	if (takes_options(c->name) || has_locals(c->name))
+		(void)printf("\nOptions:\n");
 	for (size_t i = 0; i < flag_local_count; i++)
 		if (strcmp(flag_locals[i].command, c->name) == 0)
 			put_row(flag_locals[i].letter, flag_locals[i].name, flag_locals[i].arg,
 				flag_locals[i].help);
+	if (!takes_options(c->name))
+		return;
 	for (size_t i = 0; i < option_count; i++)
 		if (option_rows[i].faces & FACE_CLI)
 			put_row(option_rows[i].letter, option_rows[i].name, option_rows[i].arg,
 				option_rows[i].help);
 	put_row('h', "help", NULL, "print this");
-	(void)printf("\nVariables that do the same (an option given here wins):\n");
+	(void)printf("\nVariables that do the same (what is given here wins, or is added):\n");
 	for (size_t i = 0; i < option_count; i++)
 		if (option_rows[i].faces & FACE_ENV)
 			(void)printf("  --%-12s BERTH_%s, APPTAINER_%s, SINGULARITY_%s\n", option_rows[i].name,
@@ -74,7 +86,7 @@ int cmd_help(int argc, char **argv)
 		if (argc > 2)
 			berth_fail(&err, BERTH_EUSAGE, 0, "help takes one command");
 		else
-			berth_fail(&err, BERTH_EUSAGE, 0, "unknown command '%.100s'", argv[1]);
+			(void)absent_command(argv[1], &err);
 		return cli_fail(NULL, &err);
 	}
 	put_command(c);

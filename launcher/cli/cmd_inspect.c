@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -200,9 +201,12 @@ static int describe(struct strbuf *b, bool json, const char *path, struct berth_
 	char pin_text[PIN_TEXT_MAX], shown[1024], first[2];
 	struct image_pin pin;
 
-	if (fd < 0)
-		return berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS, errno,
-				  "cannot open '%s'", path);
+	if (fd < 0) {
+		enum berth_code code = errno == ENOENT || errno == ENOTDIR ? BERTH_ENOTFOUND : BERTH_EDENIED;
+
+		berth_fail(err, code, errno, "cannot open '%s'", path);
+		return berth_hint(err, code == BERTH_ENOTFOUND ? "check the path" : "you must be able to read it");
+	}
 	if (image_pin_read(fd, &pin, err) < 0)
 		return berth_context(err, "'%s'", path);
 	image_pin_format(&pin, pin_text);
@@ -250,7 +254,7 @@ int cmd_inspect(int argc, char **argv)
 		if (c == 'h')
 			return cmd_help(3, help_argv);
 		if (c != 'j') {
-			berth_fail(&err, BERTH_EUSAGE, 0, "unknown option '%.100s'", argv[optind - 1]);
+			(void)absent_getopt("inspect", argv, &err);
 			return cli_fail("inspect", &err);
 		}
 		json = true;

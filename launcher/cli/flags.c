@@ -5,12 +5,16 @@
 #include <errno.h>
 #include <string.h>
 
+#include "launcher/cli/absent.h"
 #include "launcher/cli/flags.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
 const struct flag_local flag_locals[] = {
 	{ "shell", "shell", 's', "PATH", "run this shell of the image" },
+	{ "build", "force", 'F', NULL, "replace IMAGE.sif where it exists" },
+	{ "build", "keep-owner", 0, NULL, "keep the owners of the files; for root only" },
+	{ "inspect", "json", 'j', NULL, "write JSON" },
 };
 const size_t flag_local_count = ARRAY_SIZE(flag_locals);
 
@@ -50,7 +54,7 @@ static bool find(const struct parser *p, const char *name, char letter, struct f
 
 static bool takes_arg(const struct found *f)
 {
-	return f->local || (f->row && f->row->arg);
+	return (f->local && f->local->arg) || (f->row && f->row->arg);
 }
 
 /* 'shown' is the flag as the user wrote it, "--bind" or "-B". */
@@ -91,7 +95,7 @@ static int parse_long(struct parser *p, const char *word, struct berth_err *err)
 	if (!shown)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read the command line");
 	if (!find(p, shown + 2, 0, &f))
-		return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%.100s'", shown);
+		return absent_option(p->argv[0], shown, err);
 	if (!takes_arg(&f)) {
 		if (arg)
 			return berth_fail(err, BERTH_EUSAGE, 0, "%s takes no argument", shown);
@@ -110,7 +114,7 @@ static int parse_letters(struct parser *p, const char *word, struct berth_err *e
 		struct found f;
 
 		if (!find(p, NULL, *c, &f))
-			return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%s'", shown);
+			return absent_option(p->argv[0], shown, err);
 		if (!takes_arg(&f)) {
 			if (apply(p, &f, shown, NULL, err) < 0)
 				return -1;

@@ -15,7 +15,8 @@
 #include "launcher/view/options.h"
 #include "launcher/view/spec.h"
 
-/* A flag of one subcommand only; it takes an argument. */
+/* A flag of one subcommand only. Those of build and inspect are here for their help: getopt reads
+ * them, in berth-image. */
 struct flag_local {
 	const char *command, *name;
 	char letter;

@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
 #include "launcher/cli/status.h"
 #include "libimage/base/err.h"
@@ -34,20 +35,10 @@ static int open_std(void)
 	}
 }
 
-static int usage(const char *what, const char *word)
-{
-	struct berth_err err = BERTH_ERR_INIT;
-
-	if (word)
-		berth_fail(&err, BERTH_EUSAGE, 0, "%s '%.100s'", what, word);
-	else
-		berth_fail(&err, BERTH_EUSAGE, 0, "%s", what);
-	return cli_fail(NULL, &err);
-}
-
 /* The flags before the subcommand. Returns its index, or -1 with the exit status in 'ret'. */
 static int global_flags(int argc, char **argv, int *ret)
 {
+	struct berth_err err = BERTH_ERR_INIT;
 	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
@@ -65,7 +56,8 @@ static int global_flags(int argc, char **argv, int *ret)
 			*ret = cmd_version(1, alone);
 			return -1;
 		} else {
-			*ret = usage("unknown option", word);
+			(void)absent_option(NULL, word, &err);
+			*ret = cli_fail(NULL, &err);
 			return -1;
 		}
 	}
@@ -91,11 +83,15 @@ int main(int argc, char **argv)
 	if (at < 0)
 		return status;
 	cli_log_level(cli_global.verbose, cli_global.quiet);
-	if (at >= argc)
-		return usage("no command given", NULL);
+	if (at >= argc) {
+		berth_fail(&err, BERTH_EUSAGE, 0, "no command given");
+		return cli_fail(NULL, &err);
+	}
 	c = command_find(argv[at]);
-	if (!c)
-		return usage("unknown command", argv[at]);
+	if (!c) {
+		(void)absent_command(argv[at], &err);
+		return cli_fail(NULL, &err);
+	}
 	if (at + 1 < argc && (strcmp(argv[at + 1], "--help") == 0 || strcmp(argv[at + 1], "-h") == 0)) {
 		char help[] = "help", *words[] = { help, argv[at], NULL };
 

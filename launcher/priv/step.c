@@ -20,6 +20,7 @@
 #include "launcher/priv/table.h"
 #include "launcher/room/drop.h"
 #include "launcher/room/server.h"
+#include "launcher/room/sys.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
 #include "libimage/base/msg.h"
@@ -31,6 +32,7 @@ enum {
 	WAIT_MAX_MS = 120 * 1000,    /* LIMIT: as site.c's START_MAX_S */
 	HOME_EVERY_MS = 5, /* LIMIT: so often, and so many times: a second in all. slurmstepd */
 	HOME_TRIES = 200,  /* LIMIT: makes the cgroup right after its last fork */
+	REAP_WAIT_MS = 1000,	     /* LIMIT: what is killed ends within milliseconds or not at all */
 	UID_NOBODY = 65534,
 };
 
@@ -123,11 +125,20 @@ static int wait_ms(const struct step *s)
 	return (int)(ms < WAIT_MIN_MS ? WAIT_MIN_MS : ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms);
 }
 
+/*
+ * PRIV: KERNEL: not even SIGKILL ends a process whose request a FUSE server has read and does
+ * not answer, and that server may be the user's. So the opener is left behind where it does
+ * not end at once: it has the user's rights only, and nobody to ask for more.
+ */
 static void kill_and_reap(pid_t pid)
 {
+	cleanup_close int pidfd = sys_pidfd_open(pid);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
 	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (pidfd >= 0)
+		(void)poll(&p, 1, REAP_WAIT_MS);
+	(void)waitpid(pid, NULL, WNOHANG);
 }
 
 /* In the new namespace: fork the opener and do for it what it may not do itself. */

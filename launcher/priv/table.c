@@ -169,6 +169,10 @@ int table_serve(struct table *t, int sock, int wait_ms, struct berth_err *err)
 	long end = now_ms() + wait_ms;
 	int rc;
 
+	/* PRIV: an opener that reads no answers would stop root in the midst of the next one. One
+	 * that keeps to the rules has read the last before it asks again, so it fits. */
+	if (fcntl(sock, F_SETFL, O_NONBLOCK) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot set the opener's socket up");
 	do {
 		long left = end - now_ms();
 

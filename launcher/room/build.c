@@ -55,7 +55,7 @@ int room_open_image(const struct room_spec *spec, int *ret_fd, struct image_pin 
 
 		berth_fail(err, code, errno, "cannot open image '%s'", spec->image);
 		return berth_hint(err, code == BERTH_ENOTFOUND
-					       ? "check the path; every node must see it, not only this one"
+					       ? "check the path; it must exist on this host, not only where you typed it"
 					       : "you must be able to read it, and to enter each directory "
 						 "above it, on this node");
 	}

@@ -55,6 +55,11 @@ static inline int sys_close_range(unsigned int first, unsigned int last, unsigne
 	return (int)syscall(SYS_close_range, first, last, flags);
 }
 
+static inline int sys_pidfd_open(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
 /*
  * fork() without a SIGCHLD at the child's end, so that a program which later takes this
  * process's place never sees a signal of a child that is not its own. Wait with __WALL.

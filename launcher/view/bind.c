@@ -62,7 +62,8 @@ static int check_source(const char *source, struct berth_err *err)
 		return berth_fail(err, BERTH_EUSAGE, 0, "a bind without a source");
 	if (source[0] != '/') {
 		berth_fail(err, BERTH_EUSAGE, 0, "the bind source '%s' is not absolute", source);
-		return berth_hint(err, "a bind is /SOURCE[:/TARGET[:ro]]");
+		return berth_hint(err, "a bind is /SOURCE[:/TARGET[:ro]]; for one below this directory write "
+				       "$PWD/SOURCE");
 	}
 	if (strlen(source) >= PATH_MAX)
 		return berth_fail(err, BERTH_EUSAGE, ENAMETOOLONG, "the bind source '%.100s...'", source);

@@ -22,7 +22,9 @@ static int set_bind(void *arg, const char *value, struct berth_err *err)
 {
 	struct site *s = arg;
 
-	return bind_parse(value, &s->binds, err);
+	if (bind_parse(value, &s->binds, err) == 0)
+		return 0;
+	return berth_hint(err, "a bind path is /SOURCE[:/TARGET[:ro]], see berth.conf(5)");
 }
 
 static int set_kernel_mount(void *arg, const char *value, struct berth_err *err)
@@ -93,6 +95,8 @@ int site_load(struct site *ret, struct berth_err *err)
 	struct site s = site_defaults();
 
 	if (conf_load(BERTH_CONF, 0, site_keys, ARRAY_SIZE(site_keys), &s, err) < 0) {
+		if (err->hint[0] == '\0')
+			berth_hint(err, "the administrator must correct it, see berth.conf(5)");
 		site_done(&s);
 		return -1;
 	}

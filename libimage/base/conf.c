@@ -47,8 +47,10 @@ static int read_line(struct conf_reader *r, char *line, unsigned int n, struct b
 	char *text = trim(line), *eq, *key, *value;
 
 	for (const char *p = text; *p; p++)
-		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
-			return refuse(r, n, err, "control character", NULL);
+		if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f) {
+			refuse(r, n, err, "control character", NULL);
+			return *p == '\r' ? berth_hint(err, "lines end with LF alone, not CR LF") : -1;
+		}
 	if (text[0] == '\0' || text[0] == '#')
 		return 0;
 	eq = strchr(text, '=');
@@ -150,9 +152,13 @@ int conf_load(const char *path, uid_t trusted_uid, const struct conf_key *keys, 
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
-	if (fd < 0)
-		return berth_fail(err, BERTH_ECONFIG, errno, "cannot open '%s' (links are not followed)",
-				  path);
+	if (fd < 0) {
+		int sys = errno;
+
+		berth_fail(err, BERTH_ECONFIG, sys, "cannot open '%s'", path);
+		return berth_hint(err, sys == ELOOP ? "no part of its path may be a symbolic link"
+						    : "everybody must be able to read it");
+	}
 	if (check_file(fd, path, trusted_uid, &st, err) < 0 || check_parents(path, trusted_uid, err) < 0)
 		return -1;
 	text = malloc((size_t)st.st_size + 1);

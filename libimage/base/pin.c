@@ -65,6 +65,8 @@ static int look_at_sif(const uint8_t *header, struct image_pin *pin, struct part
 	return 0;
 }
 
+static const char what_runs[] = "Berth runs SIF files, squashfs files and directories";
+
 /* All of 'pin' but its sum; 'head' and 'part' are for that. */
 static int look_at(int fd, struct image_pin *pin, uint8_t head[SIF_HEADER_BYTES], struct part *part,
 		   struct berth_err *err)
@@ -78,12 +80,15 @@ static int look_at(int fd, struct image_pin *pin, uint8_t head[SIF_HEADER_BYTES]
 		pin->kind = IMAGE_DIR;
 		return 0;
 	}
-	if (!S_ISREG(st.st_mode))
-		return berth_fail(err, BERTH_EIMAGE, 0, "neither a file nor a directory");
+	if (!S_ISREG(st.st_mode)) {
+		berth_fail(err, BERTH_EIMAGE, 0, "neither a file nor a directory");
+		return berth_hint(err, what_runs);
+	}
 	pin->size = (uint64_t)st.st_size;
-	if (pin->size < SIF_HEADER_BYTES || fd_pread_full(fd, head, SIF_HEADER_BYTES, 0) < 0)
-		return berth_fail(err, BERTH_EIMAGE, 0,
-				  "not an image (%" PRIu64 " bytes is too short)", pin->size);
+	if (pin->size < SIF_HEADER_BYTES || fd_pread_full(fd, head, SIF_HEADER_BYTES, 0) < 0) {
+		berth_fail(err, BERTH_EIMAGE, 0, "not an image (%" PRIu64 " bytes is too short)", pin->size);
+		return berth_hint(err, what_runs);
+	}
 	if (memcmp(head + 32, "SIF_MAGIC", 10) == 0)
 		return look_at_sif(head, pin, part, err);
 	*part = (struct part){ .size = SQUASH_SUPER_BYTES };
@@ -91,7 +96,7 @@ static int look_at(int fd, struct image_pin *pin, uint8_t head[SIF_HEADER_BYTES]
 		part->offset = SQUASH_LAUNCH_BYTES;
 	if (memcmp(head + part->offset, "hsqs", 4) != 0) {
 		berth_fail(err, BERTH_EIMAGE, 0, "neither SIF nor squashfs");
-		return berth_hint(err, "Berth runs SIF files, squashfs files and directories");
+		return berth_hint(err, what_runs);
 	}
 	pin->kind = IMAGE_SQUASHFS;
 	return 0;

@@ -16,6 +16,7 @@
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -155,6 +156,14 @@ int main(int argc, char **argv)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
+	/*
+	 * PRIV: before the control socket is read. Another process of the user's, in another job
+	 * maybe, could take the FUSE descriptors from there; then the kernel would wait for it and
+	 * not for this process, which can be killed with the job. The program is installed without
+	 * read permission for others, so under Slurm not even its first instructions are traced.
+	 */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return 1;
 	sandbox_signals();
 	_exit(run());
 }

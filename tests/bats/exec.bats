@@ -413,3 +413,19 @@ same_inside()
 	touch "$SCRATCH/go"
 	eventually 5 sh -c "! kill -0 $pid"
 }
+
+@test "options and commands of other runtimes: not there, and what to do" {
+	run as_user berth exec --nv image true
+	assert_failure 1 "no option '--nv'"
+	assert_output 'LD_LIBRARY_PATH'
+	run as_user berth build --sandbox dir image
+	assert_failure 1 "no option '--sandbox'"
+	run as_user berth build -Fs dir image
+	assert_failure 1 "no option '-s'"
+	run as_user berth build --force=yes image dir
+	assert_failure 1 'force takes no argument'
+	run as_user berth pull docker://debian
+	assert_failure 1 "no command 'pull'"
+	run as_user berth exec --nosuch image true
+	assert_failure 1 "unknown option '--nosuch'"
+}

@@ -62,6 +62,7 @@ rooms_state()
 	echo "== processes"
 	{
 		ps -o stat=,comm= -u "$CLUSTER_UID"
+		# shellcheck disable=SC2009
 		ps -e -o stat=,args= | grep -F "$BERTH_PREFIX/libexec/berth/" | grep -vF grep
 	} | grep -v '^Z' | sort || true
 }

@@ -58,6 +58,43 @@ same()
 	assert_output 'Berth test image'
 }
 
+@test "a step's image overrules the job's, whichever option named it" {
+	# shellcheck disable=SC2016
+	local show='echo "${BERTH_NAME:-none}"' step
+
+	as_user cp tiny.sif "$SCRATCH/other.sif"
+	for step in --berth="$SCRATCH/other.sif" --container="$SCRATCH/other.sif"; do
+		run as_user salloc -Q -N1 --berth=tiny.sif srun -Q "$step" sh -c "$show"
+		assert_success other.sif
+	done
+	run as_user salloc -Q -N1 --berth=tiny.sif srun -Q --container=none sh -c "$show"
+	assert_success none
+	run as_user salloc -Q -N1 --berth=tiny.sif srun -Q sh -c "$show"
+	assert_success tiny.sif
+	run as_user srun -Q -N1 --berth=tiny.sif --berth="$SCRATCH/other.sif" sh -c "$show"
+	assert_success other.sif
+}
+
+@test "a step's binds are added to all of the job's" {
+	as_user mkdir "$SCRATCH/a" "$SCRATCH/b" "$SCRATCH/c"
+	run as_user salloc -Q -N1 --berth=tiny.sif --container-bind="$SCRATCH/a:/a" --container-bind="$SCRATCH/b:/b" \
+		srun -Q --container-bind="$SCRATCH/c:/c" sh -c 'cd /a && cd /b && cd /c && pwd'
+	assert_success /c
+}
+
+@test "a bind variable that Berth cannot use does not concern a step without a container" {
+	run as_user env SINGULARITY_BIND=rel:/x srun -Q -N1 echo on the host
+	assert_success "on the host"
+	run as_user env SINGULARITY_BIND=rel:/x srun -Q -N1 --container=tiny.sif echo inside
+	assert_failure 1 'SINGULARITY_BIND.*not absolute'
+}
+
+@test "--bcast without a path runs the program that Slurm has sent" {
+	as_user cp /bin/true "$SCRATCH/sent"
+	run as_user srun -Q -N2 -n2 --bcast --container="$IMAGE" "$SCRATCH/sent"
+	assert_success
+}
+
 @test "without --container nothing changes" {
 	run as_user srun -N2 -n2 sh -c 'readlink /proc/self/ns/mnt; readlink /proc/$PPID/ns/mnt | sort -u'
 	assert_success

@@ -219,7 +219,7 @@ left_by_stepd()
 		more=$(grep -vE '^> (/sys/fs/cgroup/.*/job_N.*|n1_N|n1 .*|slurmstepd|sleep)$' <<<"$contained" |
 			grep -vxFf <(echo "$plain") || true)
 		[ -z "$more" ] || fail "after $delay s, besides what plain srun leaves:" "$more" "plain:" "$plain"
-		! grep -q berth <<<"$contained" || fail "after $delay s:" "$contained"
+		! grep -qE 'berth-(launcher|imgfs)' <<<"$contained" || fail "after $delay s:" "$contained"
 	done
 }
 

@@ -81,13 +81,12 @@ def interval(values, draw=random.Random(1)):
 
 
 def ratio_text(a, b):
-    return "{:.2f} ({:.2f}-{:.2f})".format(*ratio_interval(a, b))
+    return "{:.3g} ({:.3g}-{:.3g})".format(*ratio_interval(a, b))
 
 
 def verdict(ratio, limit):
-    if ratio <= limit:
-        return f"within {limit:g}"
-    return f"missed {limit:g} by {100 * (ratio / limit - 1):.0f} %"
+    name = f"1/{1 / limit:.0f}" if limit < 0.1 else f"{limit:g}"
+    return f"within {name}" if ratio <= limit else f"missed {name} by {100 * (ratio / limit - 1):.0f} %"
 
 
 def table(lines):

@@ -132,6 +132,28 @@ static void alias_and_native(void)
 	check(!host.native);
 }
 
+/* "#SBATCH --berth=A" and "sbatch --berth=B": Slurm hands over A, then B. */
+static void alias_twice(void)
+{
+	(void)image_path();
+	check(srun(GIVEN("berth=other.sif", "berth=image.sqfs")) == 0);
+	is(VAR_IMAGE, image_path());
+}
+
+/* As in "salloc --berth=A", then "srun --berth=B" or "srun --container=B". */
+static void no_copies(void)
+{
+	(void)image_path();
+	(void)setenv("_SLURM_SPANK_OPTION_berth_berth", "image.sqfs", 1);
+	(void)setenv("_SLURM_SPANK_OPTION_berth_container_bind", "/a", 1);
+	(void)setenv("_SLURM_SPANK_OPTION_other_x", "1", 1);
+	check(host_client(S_CTX_ALLOCATOR, GIVEN("berth=image.sqfs", "container-bind=/a")) == 0);
+	is("_SLURM_SPANK_OPTION_berth_berth", "(unset)");
+	is("_SLURM_SPANK_OPTION_berth_container_bind", "(unset)");
+	is("_SLURM_SPANK_OPTION_other_x", "1");
+	is(VAR_IMAGE, image_path());
+}
+
 static void old_slurm(void)
 {
 	host.major = "20";
@@ -181,6 +203,38 @@ static void setting_from_variable(void)
 	check(srun(NULL) == 0);
 	is("SLURM_BERTH_BIND", "/data");
 	is("SLURM_BERTH_VERBOSE", "1");
+}
+
+static void setting_added(void)
+{
+	(void)setenv(VAR_IMAGE, "/job/image.sif", 1);
+	(void)setenv("SLURM_BERTH_BIND", "/a\n/b", 1);
+	(void)setenv("BERTH_BIND", "/was/read/by/sbatch", 1);
+	check(srun(GIVEN("container-bind=/c")) == 0);
+	is("SLURM_BERTH_BIND", "/a\n/b\n/c");
+}
+
+static void setting_added_to_variable(void)
+{
+	(void)setenv(VAR_IMAGE, "/job/image.sif", 1);
+	(void)setenv("SINGULARITY_BIND", "/a,/b", 1);
+	check(srun(GIVEN("container-bind=/c")) == 0);
+	is("SLURM_BERTH_BIND", "/a,/b\n/c");
+}
+
+/* A step without a container is none of our business. */
+static void bad_variable_unused(void)
+{
+	(void)setenv("SINGULARITY_BIND", "relative:/x", 1);
+	check(srun(NULL) == 0 && host.log->errors == 0);
+	is("SLURM_BERTH_BIND", "(unset)");
+}
+
+static void bad_variable_none(void)
+{
+	(void)setenv("BERTH_VERBOSE", "perhaps", 1);
+	host.native = (char *)(size_t)"none";
+	check(srun(NULL) == 0 && host.log->errors == 0);
 }
 
 static void bad_variable(void)
@@ -356,6 +410,8 @@ static void refused_end_to_end(void)
 const struct test_case client_cases[] = {
 	CASE(takeover), CASE(takeover_sbatch), CASE(nested_sbatch), CASE(inherited),
 	CASE(inherited_overridden), CASE(none), CASE(no_image), CASE(alias), CASE(alias_and_native),
+	CASE(alias_twice), CASE(no_copies), CASE(setting_added), CASE(setting_added_to_variable),
+	CASE(bad_variable_unused), CASE(bad_variable_none),
 	CASE(old_slurm), CASE(old_slurm_variable), CASE(new_slurm), CASE(settings),
 	CASE(setting_from_variable), CASE(bad_variable), CASE(setting_without_image), CASE(setting_bad),
 	CASE(bad_empty), CASE(bad_newline), CASE(bad_escape), CASE(bad_docker), CASE(bad_oci),

@@ -162,6 +162,14 @@ static void multi_prog(void)
 	all_exit(0, true);
 }
 
+/* srun --bcast: slurmstepd itself adds the file's name, later. */
+static void bcast(void)
+{
+	host.argv[0] = (char *)(size_t)"/tmp/";
+	step_with("good", 2);
+	all_exit(0, true);
+}
+
 static void no_pwd(void)
 {
 	host_setenv("SLURM_BERTH_PWD", "/no/such/place");
@@ -378,7 +386,7 @@ const struct test_case step_cases[] = {
 	CASE(verbose_once), CASE(launcher_missing), CASE(launcher_not_executable), CASE(dies_early),
 	CASE(dies_at_join), CASE(dies_at_second), CASE(silent), CASE(stopped), CASE(wrong_magic),
 	CASE(short_answer), CASE(no_fd), CASE(two_fds), CASE(wrong_fd), CASE(error_answer),
-	CASE(unterminated), CASE(no_program), CASE(not_executable), CASE(multi_prog), CASE(no_pwd),
+	CASE(unterminated), CASE(no_program), CASE(not_executable), CASE(multi_prog), CASE(bcast), CASE(no_pwd),
 	CASE(no_cwd), CASE(client_missing), CASE(client_missing_batch), CASE(site_has_oci),
 	CASE(client_refused), CASE(none), CASE(batch), CASE(interactive), CASE(external),
 	CASE(mpi_daemon), CASE(mpi_daemon_named), CASE(relative_image), CASE(empty_image),

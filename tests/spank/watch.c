@@ -94,7 +94,7 @@ void watch_take(struct watch *w, bool client)
 	strbuf_printf(&w->state, "nofile %lu\ndumpable %d\n", (unsigned long)rl.rlim_cur,
 		      prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
 	for (char **e = environ; e && *e; e++)
-		if (!client || (!str_after(*e, "SLURM_")))
+		if (!client || (!str_after(*e, "SLURM_") && !str_after(*e, "_SLURM_SPANK_OPTION_berth_")))
 			strbuf_printf(&w->state, "env %s\n", *e);
 	add_link(&w->place, "cwd", "/proc/self/cwd");
 	add_link(&w->place, "root", "/proc/self/root");

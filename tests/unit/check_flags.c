@@ -2,8 +2,10 @@
 /* check_flags.c - the command line: where flags end, and every way to get one wrong. */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "launcher/cli/absent.h"
 #include "launcher/cli/flags.h"
 #include "launcher/cli/image.h"
 #include "libimage/base/cleanup.h"
@@ -64,7 +66,37 @@ static const struct {
 	{ { "exec", "--verbose=1", "img" }, "!--verbose takes no" },
 	{ { "exec", "--help=x", "img" }, "!--help takes no" },
 	{ { "exec", "--bind\x1b[2J", "img" }, "!unknown" },
+	{ { "exec", "--nv", "img" }, "!this version has no option '--nv'" },
+	{ { "run", "--overlay=x", "img" }, "!no option '--overlay'" },
+	{ { "shell", "-ve", "img" }, "!no option '-e'" },
+	{ { "exec", "--sandbox", "img" }, "!unknown option '--sandbox'" }, /* it is build's */
+	{ { "exec", "--n", "img" }, "!unknown" },
 };
+
+/* What is not there must not shadow what is, and each row must say something. */
+START_TEST(absent)
+{
+	static const char *const present[] = { "exec", "run", "shell", "build", "inspect", "help" };
+	struct berth_err err = BERTH_ERR_INIT;
+	char shown[40];
+
+	for (size_t i = 0; i < option_count; i++) {
+		(void)snprintf(shown, sizeof(shown), "--%s", option_rows[i].name);
+		ck_assert_int_eq(absent_option("exec", shown, &err), -1);
+		ck_assert_str_eq(err.hint, "");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(present); i++) {
+		ck_assert_int_eq(absent_command(present[i], &err), -1);
+		ck_assert_str_eq(err.hint, "");
+	}
+	ck_assert_int_eq(absent_option(NULL, "--debug", &err), -1);
+	ck_assert_str_ne(err.hint, "");
+	ck_assert_int_eq(absent_command("pull", &err), -1);
+	ck_assert_int_eq(err.code, BERTH_EUSAGE);
+	ck_assert_str_ne(err.hint, "");
+	ck_assert(strlen(err.hint) < BERTH_HINT_MAX - 1);
+}
+END_TEST
 
 START_TEST(parse)
 {
@@ -159,6 +191,7 @@ int main(void)
 	TCase *tc = tcase_create("flags");
 
 	tcase_add_loop_test(tc, parse, 0, ARRAY_SIZE(cases));
+	tcase_add_test(tc, absent);
 	tcase_add_loop_test(tc, image, 0, ARRAY_SIZE(images));
 	return unit_run("flags", tc);
 }

@@ -46,6 +46,11 @@ START_TEST(kinds)
 }
 END_TEST
 
+/* Who reads the kind alone refuses what who reads the pin refuses. */
+static int (*const readers[])(int, struct image_pin *, struct berth_err *) = {
+	image_pin_read, image_kind_read,
+};
+
 START_TEST(no_image)
 {
 	static const char *const files[] = { "/dev/null", "/proc/self/cmdline", "/bin/sh" };
@@ -56,23 +61,49 @@ START_TEST(no_image)
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		cleanup_close int fd = open(files[i], O_RDONLY | O_CLOEXEC);
 
-		ck_assert_int_eq(image_pin_read(fd, &pin, &err), -1);
+		ck_assert_int_eq(readers[_i](fd, &pin, &err), -1);
 		ck_assert_int_eq(err.code, BERTH_EIMAGE);
 	}
 	for (size_t n = 0; n < 128; n += 31) {
 		cleanup_close int fd = squash(0, n);
 
-		ck_assert_int_eq(image_pin_read(fd, &pin, &err), -1);
+		ck_assert_int_eq(readers[_i](fd, &pin, &err), -1);
 		ck_assert_int_eq(err.code, BERTH_EIMAGE);
 	}
 	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
-	ck_assert_int_eq(image_pin_read(p[0], &pin, &err), -1);
+	ck_assert_int_eq(readers[_i](p[0], &pin, &err), -1);
 	ck_assert_int_eq(err.code, BERTH_EIMAGE);
-	ck_assert_int_eq(image_pin_read(-1, &pin, &err), -1);
+	ck_assert_int_eq(readers[_i](-1, &pin, &err), -1);
 	ck_assert_int_eq(err.code, BERTH_ESYS);
 	ck_assert_uint_eq(pin.size, 7);
 	(void)close(p[0]);
 	(void)close(p[1]);
+}
+END_TEST
+
+START_TEST(kind_is_pin_without_sum)
+{
+	static const uint8_t zero[SHA256_BYTES];
+	struct berth_err err = BERTH_ERR_INIT;
+	struct sif_new_object o[2];
+	struct image_pin pin, kind;
+	uint64_t size;
+	const int fds[] = {
+		made_sif(o, "02", &size), squash(0, 200), squash(31, 200),
+		open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		memset(&kind, 0xff, sizeof(kind));
+		ck_assert_int_eq(image_pin_read(fds[i], &pin, &err), 0);
+		ck_assert_int_eq(image_kind_read(fds[i], &kind, &err), 0);
+		ck_assert_int_eq(kind.kind, pin.kind);
+		ck_assert_uint_eq(kind.size, pin.size);
+		ck_assert_mem_eq(kind.sum, zero, sizeof(zero));
+		/* and is good for no comparison */
+		ck_assert_int_eq(image_pin_check(&pin, &kind, "x", &err), pin.kind == IMAGE_DIR ? 0 : -1);
+		(void)close(fds[i]);
+	}
 }
 END_TEST
 
@@ -186,7 +217,8 @@ int main(void)
 	TCase *tc = tcase_create("pin");
 
 	tcase_add_test(tc, kinds);
-	tcase_add_test(tc, no_image);
+	tcase_add_loop_test(tc, no_image, 0, (int)ARRAY_SIZE(readers));
+	tcase_add_test(tc, kind_is_pin_without_sum);
 	tcase_add_test(tc, what_counts);
 	tcase_add_test(tc, bad_sif);
 	tcase_add_test(tc, text_round_trip);

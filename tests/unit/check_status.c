@@ -81,8 +81,11 @@ START_TEST(manual_options)
 	for (size_t i = 0; i < flag_local_count; i++) {
 		char want[128];
 
-		(void)snprintf(want, sizeof(want), "\n.It Fl %c , Fl Fl %s", flag_locals[i].letter,
-			       flag_locals[i].name);
+		if (flag_locals[i].letter)
+			(void)snprintf(want, sizeof(want), "\n.It Fl %c , Fl Fl %s", flag_locals[i].letter,
+				       flag_locals[i].name);
+		else
+			(void)snprintf(want, sizeof(want), "\n.It Fl Fl %s", flag_locals[i].name);
 		ck_assert_msg(strstr(page.text, want) != NULL, "berth.1 lacks '%s'", want + 1);
 	}
 }

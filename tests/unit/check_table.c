@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,6 +356,52 @@ START_TEST(late_call)
 }
 END_TEST
 
+/* One that asks and asks, and reads no answer. */
+static _Noreturn void deaf_opener(int sock)
+{
+	static const struct line root = DIR_();
+	cleanup_close int tree = make_fd(TREE, -1);
+	struct msg_fds fds = { .fd = { tree, tree }, .n = 2 };
+	struct op_call c = { .magic = OP_MAGIC, .op = OP_BIND, .flags = ~0U };
+	struct berth_err err;
+
+	say(sock, &root, -1);
+	while (msg_send(sock, &c, sizeof(c), &fds, &err) == 0)
+		;
+	_exit(0);
+}
+
+/* Root must not wait for the opener to read: it ends the room instead. */
+START_TEST(deafness)
+{
+	int pair[2], status;
+	pid_t root = fork(), deaf;
+
+	if (root == 0) {
+		struct site site = { .start_wait_ms = WAIT_MS };
+		struct berth_err err = BERTH_ERR_INIT;
+		struct table t = { .site = &site };
+		int rc;
+
+		(void)alarm(WAIT_MS / 1000);
+		if (unshare(CLONE_NEWNS) < 0 || arm_make_slave(&err) < 0 || msg_pair(pair, &err) < 0)
+			_exit(11);
+		arm_local_init(&t.local, 65534, 65534, NULL);
+		deaf = fork();
+		if (deaf == 0) {
+			(void)close(pair[0]);
+			deaf_opener(pair[1]);
+		}
+		(void)close(pair[1]);
+		rc = table_serve(&t, pair[0], LATE_MS, &err);
+		(void)kill(deaf, SIGKILL);
+		_exit(rc < 0 && err.code == BERTH_ENET ? 0 : 12);
+	}
+	ck_assert_int_eq(waitpid(root, &status, 0), root);
+	ck_assert_msg(status == 0, "status 0x%x", status);
+}
+END_TEST
+
 static bool prepare(void)
 {
 	static char name[] = "/var/tmp/check-table-XXXXXX";
@@ -404,6 +451,7 @@ int main(void)
 	tcase_add_test(c, words);
 	tcase_add_test(c, silence);
 	tcase_add_test(c, late_call);
+	tcase_add_test(c, deafness);
 	rc = unit_run("table", c);
 	clean();
 	return rc;

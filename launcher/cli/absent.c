@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* absent.c - flags and commands that are not there; see absent.h. */
+#include "config.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "launcher/cli/absent.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+
+#define ENTER "exec run shell" /* the commands that enter an image */
+
+#define GPU "the devices are there; bind the driver's libraries and name their directory with " \
+	    "--env LD_LIBRARY_PATH=DIR"
+#define READ_ONLY "an image is read-only; write to /tmp, to your home or to a directory that you --bind"
+#define NO_EMPTY "/tmp, the home and the working directory are always the host's; --bind SRC:DST covers one"
+#define BIND "--bind SRC:DST[:ro] puts a directory or file of the host there"
+#define SHARED "processes, network, host name and IPC are always the host's, as MPI needs them"
+#define PRIVILEGE "nothing inside has a privilege or can gain one: leave the option out"
+#define LIMITS "limits are those that you start it with: Slurm's, or of 'systemd-run --user --scope'"
+#define ALWAYS "it is always so: leave the option out"
+#define REGISTRY "get the image with another tool, as a SIF file or a directory"
+#define SIGNED "this version checks no signatures"
+
+static const struct absent {
+	const char *commands; /* the option's; NULL: before any */
+	const char *name;
+	char letter;
+	const char *instead;
+} absent_options[] = {
+	{ NULL, "debug", 'd', "-v says what happens" },
+	{ NULL, "silent", 's', "-q prints errors only" },
+	{ ENTER, "nv", 0, GPU }, { ENTER, "nvccli", 0, GPU }, { ENTER, "rocm", 0, GPU },
+	{ ENTER, "contain", 'c', NO_EMPTY }, { ENTER, "containall", 'C', NO_EMPTY },
+	{ ENTER, "compat", 0, NO_EMPTY }, { ENTER, "no-home", 0, NO_EMPTY },
+	{ ENTER, "no-mount", 0, NO_EMPTY },
+	{ ENTER, "home", 'H', NO_EMPTY }, { ENTER, "workdir", 'W', NO_EMPTY },
+	{ ENTER, "scratch", 'S', BIND }, { ENTER, "mount", 0, BIND }, { ENTER, "fusemount", 0, BIND },
+	{ ENTER, "cleanenv", 'e', "start from an empty environment: env -i \"$(command -v berth)\" ..." },
+	{ ENTER, "env-file", 0, "--env NAME=VALUE,... sets variables, BERTHENV_NAME=VALUE outside too" },
+	{ ENTER, "writable", 'w', READ_ONLY }, { ENTER, "writable-tmpfs", 0, READ_ONLY },
+	{ ENTER, "overlay", 'o', READ_ONLY },
+	{ "exec run shell build", "fakeroot", 'f', "you are yourself inside; 'berth build' makes root the owner "
+						   "of every file" },
+	{ ENTER, "pid", 'p', SHARED }, { ENTER, "ipc", 'i', SHARED }, { ENTER, "uts", 0, SHARED },
+	{ ENTER, "net", 'n', SHARED }, { ENTER, "network", 0, SHARED }, { ENTER, "dns", 0, SHARED },
+	{ ENTER, "hostname", 0, SHARED },
+	{ ENTER, "userns", 'u', ALWAYS }, { ENTER, "unsquash", 0, "an image is never unpacked" },
+	{ ENTER, "no-init", 0, ALWAYS }, { ENTER, "underlay", 0, ALWAYS },
+	{ ENTER, "sharens", 0, "under Slurm, srun --container makes one room for all tasks of a node" },
+	{ ENTER, "no-privs", 0, ALWAYS }, { ENTER, "keep-privs", 0, PRIVILEGE },
+	{ ENTER, "add-caps", 0, PRIVILEGE }, { ENTER, "drop-caps", 0, PRIVILEGE },
+	{ ENTER, "allow-setuid", 0, PRIVILEGE }, { ENTER, "security", 0, PRIVILEGE },
+	{ ENTER, "apply-cgroups", 0, LIMITS }, { ENTER, "cpus", 0, LIMITS }, { ENTER, "memory", 0, LIMITS },
+	{ ENTER, "app", 0, "run the app's program by its path, see 'berth shell'" },
+	{ ENTER, "disable-cache", 0, "there is no cache: leave the option out" },
+	{ "build", "sandbox", 's', "an image is made of a directory; a directory runs as it is" },
+	{ "build", "update", 'u', "images do not change: build another" },
+	{ "build", "remote", 'r', REGISTRY },
+	{ "build", "fix-perms", 0, "chmod -R u+rwX the directory before" },
+	{ "inspect", "runscript", 'r', "read it: berth exec IMAGE cat /.singularity.d/runscript" },
+	{ "inspect", "deffile", 'd', "read it: berth exec IMAGE cat /.singularity.d/Singularity" },
+	{ "inspect", "labels", 'l', "read them: berth exec IMAGE cat /.singularity.d/labels.json" },
+	{ "inspect", "environment", 'e', "read it: berth exec IMAGE cat /.singularity.d/env/90-environment.sh" },
+	{ "inspect", "all", 'a', "--json has all that this version knows" },
+};
+
+static const struct {
+	const char *name, *instead;
+} absent_commands[] = {
+	{ "pull", REGISTRY }, { "push", REGISTRY }, { "search", REGISTRY }, { "remote", REGISTRY },
+	{ "registry", REGISTRY },
+	{ "cache", "nothing is cached" },
+	{ "instance", "a room lives as long as its program: 'berth exec IMAGE PROGRAM &'" },
+	{ "overlay", READ_ONLY }, { "capability", PRIVILEGE },
+	{ "sif", "'berth inspect' lists what a SIF file holds" },
+	{ "test", "run it: berth exec IMAGE /.singularity.d/test" },
+	{ "key", SIGNED }, { "keyserver", SIGNED }, { "sign", SIGNED }, { "verify", SIGNED },
+	{ "config", "the site's settings are in berth.conf, see berth.conf(5)" },
+	{ "import", "'berth build IMAGE.sif DIR' makes an image of a directory" },
+	{ "create", "'berth build IMAGE.sif DIR' makes an image of a directory" },
+};
+
+/* Is 'word' one of the words of 'list', which blanks separate? */
+static bool has_word(const char *list, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = list; p; p = strchr(p, ' ') ? strchr(p, ' ') + 1 : NULL)
+		if (strncmp(p, word, n) == 0 && (p[n] == ' ' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+static bool is_row(const struct absent *a, const char *command, const char *shown)
+{
+	if (!a->commands != !command || (command && !has_word(a->commands, command)))
+		return false;
+	if (strncmp(shown, "--", 2) == 0)
+		return strcmp(shown + 2, a->name) == 0;
+	return a->letter != 0 && shown[1] == a->letter && shown[2] == '\0';
+}
+
+int absent_option(const char *command, const char *shown, struct berth_err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(absent_options); i++) {
+		if (!is_row(&absent_options[i], command, shown))
+			continue;
+		berth_fail(err, BERTH_EUSAGE, 0, "this version has no option '%s'", shown);
+		return berth_hint(err, "%s", absent_options[i].instead);
+	}
+	return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%.100s'", shown);
+}
+
+int absent_getopt(const char *command, char **argv, struct berth_err *err)
+{
+	char letter[] = { '-', (char)optopt, '\0' }, word[64];
+	const char *eq = strchr(argv[optind - 1], '=');
+
+	/* A letter of "-abc": optind is not past the word yet. A name has no letter, unless it is
+	 * one that exists and was given an argument. */
+	if (optopt != 0 && !eq)
+		return absent_option(command, letter, err);
+	(void)snprintf(word, sizeof(word), "%s", argv[optind - 1]);
+	word[strcspn(word, "=")] = '\0';
+	if (optopt != 0)
+		return berth_fail(err, BERTH_EUSAGE, 0, "%s takes no argument", word);
+	return absent_option(command, word, err);
+}
+
+int absent_command(const char *name, struct berth_err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(absent_commands); i++) {
+		if (strcmp(absent_commands[i].name, name) != 0)
+			continue;
+		berth_fail(err, BERTH_EUSAGE, 0, "this version has no command '%s'", name);
+		return berth_hint(err, "%s", absent_commands[i].instead);
+	}
+	return berth_fail(err, BERTH_EUSAGE, 0, "unknown command '%.100s'", name);
+}
