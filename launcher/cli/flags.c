@@ -66,7 +66,7 @@ static int apply(struct parser *p, const struct found *f, const char *shown, con
 		return 0;
 	}
 	if (f->local) {
-		if (arg[0] == '\0')
+		if (!arg || arg[0] == '\0')
 			return berth_fail(err, BERTH_EUSAGE, 0, "%s: the argument is empty", shown);
 		p->flags->shell = arg;
 		return 0;
