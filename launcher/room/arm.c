@@ -67,11 +67,7 @@ static bool is_host_dev(const struct arm_local *l, int src_fd)
 	       src.stx_ino == l->dev_ino;
 }
 
-/*
- * Is it the host's "/"? The room's own mounts are stacked there while it is built (cover()), so
- * that a clone of it would show them and not the host; as a room's root it would put the tasks
- * into the topmost of them, whose files are the user's.
- */
+/* Is it the host's "/"? The room's own mounts are stacked there while it is built (cover()). */
 static bool is_host_root(const struct arm_local *l, int src_fd)
 {
 	struct statx src;
@@ -122,10 +118,6 @@ static int clone_tree(const struct arm_local *l, int src_fd, unsigned int flags,
 		return berth_fail(err, BERTH_EDENIED, 0, "only /dev may have device nodes");
 	if (flags & ARM_READONLY)
 		attr.attr_set |= MOUNT_ATTR_RDONLY;
-	if (is_host_root(l, src_fd)) {
-		berth_fail(err, BERTH_EUSAGE, 0, "the host's '/' cannot be shown as a whole");
-		return berth_hint(err, "name the directories below it that are needed");
-	}
 	tree = sys_open_tree(src_fd, "",
 			     AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
@@ -133,6 +125,26 @@ static int clone_tree(const struct arm_local *l, int src_fd, unsigned int flags,
 	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot set mount attributes");
 	return take_fd(&tree);
+}
+
+/*
+ * A clone of the host's "/" has clones of the 'n' mounts stacked there, too. Take them off where
+ * the clone is attached at 'at_fd': they would hide the host, and as a room's root the tasks
+ * would stand in the topmost of them, whose files are the user's.
+ *
+ * PRIV: unmounts by way of the current directory, in the room's namespace only, where nobody is
+ * yet; what is on top at 'at_fd' is what was just attached.
+ */
+static int uncover(int at_fd, unsigned int n, struct berth_err *err)
+{
+	if (fchdir(at_fd) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot go to the bind of '/'");
+	for (; n > 0; n--)
+		if (umount2(".", MNT_DETACH) < 0)
+			return berth_fail(err, BERTH_ESYS, errno, "cannot show the host's '/'");
+	if (chdir("/") < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot leave the bind of '/'");
+	return 0;
 }
 
 static int set_option(int fs, const char *key, const char *value)
@@ -180,11 +192,12 @@ int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct
 
 static int local_root_dir(void *ctx, int dir_fd, int *ret_root, struct berth_err *err)
 {
-	cleanup_close int tree = clone_tree(ctx, dir_fd, ARM_READONLY, err);
+	struct arm_local *l = ctx;
+	cleanup_close int tree = clone_tree(l, dir_fd, ARM_READONLY, err);
 
-	if (tree < 0)
+	if (tree < 0 || arm_local_take_root(l, tree, ret_root, err) < 0)
 		return -1;
-	return arm_local_take_root(ctx, tree, ret_root, err);
+	return is_host_root(l, dir_fd) ? uncover(tree, l->covers, err) : 0;
 }
 
 static void close_all(int *fd, int n)
@@ -291,6 +304,8 @@ static int local_bind(void *ctx, int src_fd, int dst_fd, unsigned int flags, str
 		return -1;
 	if (sys_move_mount(tree, "", dst_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot attach");
+	if (is_host_root(l, src_fd))
+		return uncover(dst_fd, l->covers + 1, err);
 	return flags & ARM_DEV ? dev_tree(tree, err) : 0;
 }
 

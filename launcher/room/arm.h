@@ -61,7 +61,7 @@ struct arm_local {
 	bool have_dev; /* the host's /dev, so that nothing else gets device nodes */
 	dev_t dev_dev;
 	ino_t dev_ino;
-	uint64_t root_mnt, root_ino; /* the host's "/", which a room cannot show whole */
+	uint64_t root_mnt, root_ino; /* the host's "/", where the room's mounts are stacked */
 };
 
 /* In the new mount namespace, before anything is attached. */
