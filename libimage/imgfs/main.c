@@ -28,7 +28,7 @@
 #include "libimage/imgfs/imgfs.h"
 
 enum {
-	/* The guard (launcher/room/server.h) knows the site's limit and when it begins: with the
+	/* LIMIT: none of its own. The guard (launcher/room/server.h) knows the site's limit and when it begins: with the
 	 * step's first task, which may come much later than the server. It kills us in time. */
 	START_WAIT_MS = -1,
 	FDS_BEFORE_FUSE = 2, /* image, entries */
