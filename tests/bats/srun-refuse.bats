@@ -217,7 +217,7 @@ copy_image() { install -o "$CLUSTER_UID" -g "$CLUSTER_UID" "$IMAGE" "$1"; }
 
 @test "a program for another architecture: 126" {
 	cp -a "$(image_dir)" "$SCRATCH/root"
-	cp "$SCRATCH/root/usr/bin/true" "$SCRATCH/root/usr/bin/foreign"
+	cp "$SCRATCH/root/bin/true" "$SCRATCH/root/usr/bin/foreign"
 	patch "$SCRATCH/root/usr/bin/foreign" 18 '\xf3\x00' # EM_RISCV
 	refused "$SCRATCH/root" 126 2 'riscv|risc-v|architecture|machine' foreign
 }
@@ -334,8 +334,12 @@ server_is()
 	hide login "$SCRATCH/none.conf" "$CLUSTER_DIR/etc/plugstack.conf"
 	run as_user timeout 60 srun -N2 -n4 --container="$IMAGE" touch "$PROOF"
 	undo
-	assert_failure 125
-	one_message 2 'plugin|SLURM_CONTAINER'
+	assert_failure
+	# Before 21.08 the option is the plugin's alone.
+	if ! grep -q "unrecognized option '--container" <<<"$output"; then
+		assert_failure 125
+		one_message 2 'plugin|SLURM_CONTAINER'
+	fi
 	[ ! -e "$PROOF" ]
 	nodes_idle
 }

@@ -371,6 +371,8 @@ cluster_configure()
 	{
 		grep -vwE "login|${CLUSTER_NODES// /|}" /etc/hosts
 		echo "127.0.0.1 login $CLUSTER_NODES"
+		# Daemons of 24.11 look up the name of the host that srun runs on, for 10 s.
+		getent hosts "$(uname -n)" >/dev/null || echo "127.0.0.1 $(uname -n)"
 	} >"$CLUSTER_DIR/etc/hosts"
 	chown "$CLUSTER_UID:$CLUSTER_UID" "$CLUSTER_DIR/home/ada"
 }
