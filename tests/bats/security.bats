@@ -925,6 +925,8 @@ slurmd_of()
 		{ pid = $1 }
 		/set(re|res)?uid\(/ && $0 ~ "\\(" uid ", *" uid && / = 0$/ { user[pid] = 1 }
 		/setuid\(/ && $0 ~ "\\(" uid "\\)" && / = 0$/ { user[pid] = 1 }
+		/set(re|res)?uid\(.*<unfinished/ && $0 ~ "\\(" uid "[, <]" { begun[pid] = 1 }
+		/set(re|res)?uid resumed>.* = 0$/ { if (begun[pid]) user[pid] = 1 }
 		/(clone|clone3|fork|vfork)\(.* = [0-9]+$/ || /(clone|clone3|fork|vfork) resumed>.* = [0-9]+$/ { if (user[pid]) user[$NF] = 1 }
 		/named-by-the-user|bound-by-the-user/ && /(open|openat|openat2|stat|newfstatat|statx|access|faccessat2|mount)\(/ {
 			if (user[pid]) users++; else { print; rc = 1 }
