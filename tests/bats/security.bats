@@ -944,7 +944,7 @@ slurmd_of()
 	slurmd="$(slurmd_of n1) $(slurmd_of n2)"
 	printf '%130000s' x | tr ' ' / >"$SCRATCH/long"
 	for value in "$(<"$SCRATCH/long")" "$(printf '/a\nb')" "$(printf '/a\001\033[31mb')" '/%s%n%x' "$(printf '/\377\376')" \
-		'' ' ' '/' '.' '-' '--' 'none/../x' "/$(printf 'x%.0s' {1..300})" 'docker://x y' 'sif:/x'; do
+		'' ' ' '.' '-' '--' 'none/../x' "/$(printf 'x%.0s' {1..300})" 'docker://x y' 'sif:/x'; do
 		run as_user timeout 60 srun -N2 -n2 --container="$value" touch "$SCRATCH/ran"
 		assert_failure
 		[ ! -e "$SCRATCH/ran" ] || fail "it ran"
