@@ -76,8 +76,8 @@ static const struct {
 	{ .home = "/home/ann", .cwd = "/home/ann/src", .out = HOST " /home/ann,o" FILES },
 	{ .site = "/scratch", .cwd = "/scratch/ann", .out = HOST FILES " /scratch,o" },
 	{ .binds = "/scratch", .cwd = "/scratch/ann", .out = HOST FILES " /scratch" },
-	{ .binds = "/data:/work", .cwd = "/work", .out = HOST FILES " /data>/work" },
-	{ .binds = "/data:/work", .cwd = "/work/x", .out = HOST FILES " /data>/work" },
+	{ .binds = "/data:/proj", .cwd = "/proj", .out = HOST FILES " /data>/proj" },
+	{ .binds = "/data:/proj", .cwd = "/proj/x", .out = HOST FILES " /data>/proj" },
 	/* And where it is not. */
 	{ .cwd = "/etcetera", .out = HOST FILES " /etcetera,o" },
 	{ .cwd = "/opt/app", .out = HOST FILES " /opt/app,o" },
@@ -87,8 +87,8 @@ static const struct {
 	{ .home = "/home/ann", .cwd = "/home/anna", .out = HOST " /home/ann,o" FILES " /home/anna,o" },
 	{ .home = "/home/ann", .cwd = "/home", .out = HOST " /home/ann,o" FILES " /home,o" },
 	/* A bind below it comes after it, or it would be hidden. */
-	{ .binds = "/data:/work/in", .cwd = "/work", .out = HOST FILES " /work,o /data>/work/in" },
-	{ .site = "/data:/work/in", .cwd = "/work", .out = HOST FILES " /work,o /data>/work/in,o" },
+	{ .binds = "/data:/proj/in", .cwd = "/proj", .out = HOST FILES " /proj,o /data>/proj/in" },
+	{ .site = "/data:/proj/in", .cwd = "/proj", .out = HOST FILES " /proj,o /data>/proj/in,o" },
 	{ .binds = "/b:/x,/c:/x/y,/d:/x", .out = HOST FILES " /b>/x /c>/x/y /d>/x" },
 	/* PMIx. */
 	{ .pmix = "", .out = HOST FILES },
