@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
 #
-# rooms.bash - images for exec.bats and security.bats, one root directory in three forms, and
+# rooms.bash - images for exec.bats and security*.bats, one root directory in three forms, and
 # what a room must look like.
 #
 #   ROOM_DIR, ROOM_SQUASHFS, ROOM_SIF    the same root: tools, /probe, a runscript, odd links
