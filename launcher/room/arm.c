@@ -128,16 +128,17 @@ static int clone_tree(const struct arm_local *l, int src_fd, unsigned int flags,
 }
 
 /*
- * A clone of the host's "/" has clones of the 'n' mounts stacked there, too. Take them off where
- * the clone is attached at 'at_fd': they would hide the host, and as a room's root the tasks
- * would stand in the topmost of them, whose files are the user's.
+ * A clone of the host's "/" has clones of the 'n' mounts stacked there, too. Take them off once
+ * the clone 'tree' is attached: they would hide the host, and as a room's root the tasks would
+ * stand in the topmost of them, whose files are the user's.
  *
  * PRIV: unmounts by way of the current directory, in the room's namespace only, where nobody is
- * yet; what is on top at 'at_fd' is what was just attached.
+ * yet. That directory is the clone's own root and not the target: entering that could ask a file
+ * server of the user's.
  */
-static int uncover(int at_fd, unsigned int n, struct berth_err *err)
+static int uncover(int tree, unsigned int n, struct berth_err *err)
 {
-	if (fchdir(at_fd) < 0)
+	if (fchdir(tree) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot go to the bind of '/'");
 	for (; n > 0; n--)
 		if (umount2(".", MNT_DETACH) < 0)
@@ -305,7 +306,7 @@ static int local_bind(void *ctx, int src_fd, int dst_fd, unsigned int flags, str
 	if (sys_move_mount(tree, "", dst_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot attach");
 	if (is_host_root(l, src_fd))
-		return uncover(dst_fd, l->covers + 1, err);
+		return uncover(tree, l->covers + 1, err);
 	return flags & ARM_DEV ? dev_tree(tree, err) : 0;
 }
 
