@@ -25,7 +25,6 @@
 #include "libimage/base/fd.h"
 
 enum {
-	UID_NOBODY = 65534,
 	LOOP_TRIES = 32, /* LIMIT: others may take the free device first; so many in a row do not */
 };
 

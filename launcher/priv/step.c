@@ -33,7 +33,6 @@ enum {
 	HOME_EVERY_MS = 5, /* LIMIT: so often, and so many times: a second in all. slurmstepd */
 	HOME_TRIES = 200,  /* LIMIT: makes the cgroup right after its last fork */
 	REAP_WAIT_MS = 1000,	     /* LIMIT: what is killed ends within milliseconds or not at all */
-	UID_NOBODY = 65534,
 };
 
 struct step {

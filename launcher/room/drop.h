@@ -11,6 +11,8 @@
 
 struct berth_err;
 
+enum { UID_NOBODY = 65534 }; /* uid and gid of who owns nothing, on every Linux */
+
 /*
  * Lose every capability (effective, permitted, inheritable, ambient, bounding) and the way to
  * new ones (no_new_privs); read all of it back.

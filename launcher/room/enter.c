@@ -18,8 +18,6 @@
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
 
-enum { UID_NOBODY = 65534 };
-
 /* Write to a file of /proc/self, and only if it is the kernel's. */
 static int proc_write(const char *path, const char *text, struct berth_err *err)
 {
