@@ -163,7 +163,7 @@ int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse
 		 uint64_t cache_bytes, int wait_ms, struct berth_err *err)
 {
 	struct imgfs_start start = {
-		.magic = IMGFS_MAGIC, .nfuse = (uint32_t)nfuse, .cache_bytes = cache_bytes,
+		.magic = IMGFS_MAGIC, .nsource = 1, .nfuse = (uint32_t)nfuse, .cache_bytes = cache_bytes,
 	};
 	struct msg_fds fds = { .fd = { image_fd, entries_fd }, .n = 2 };
 	struct imgfs_reply reply;

@@ -14,7 +14,9 @@
 
 struct berth_err;
 
-enum { MSG_FDS = 24 }; /* LIMIT: image, entries and one fuse descriptor a worker; kernel: 253 */
+/* LIMIT: 128 images, entries, 16 of fuse (imgfs_wire.h), and even: or the padding of the kernel's
+ * message would have room for one descriptor more; kernel: 253 */
+enum { MSG_FDS = 146 };
 
 struct msg_fds {
 	int fd[MSG_FDS];

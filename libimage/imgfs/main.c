@@ -95,7 +95,7 @@ static int start(struct imgfs *fs, struct berth_err *err)
 		return berth_fail(err, BERTH_ENET, 0, "the launcher is gone");
 	if (rc < 0)
 		return berth_context(err, "no start from the launcher");
-	if (req.magic != IMGFS_MAGIC || req.nfuse < 1 || req.nfuse > IMGFS_FUSE_MAX ||
+	if (req.magic != IMGFS_MAGIC || req.nfuse < 1 || req.nfuse > IMGFS_FUSE_MAX || req.nsource != 1 ||
 	    fds.n != (int)(FDS_BEFORE_FUSE + req.nfuse))
 		return berth_fail(err, BERTH_EBUG, 0, "the launcher is of another version");
 	if (req.cache_bytes == 0)

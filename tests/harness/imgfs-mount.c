@@ -103,7 +103,7 @@ static pid_t start_server(int sock)
 
 static void hand_over(int sock, int image, int entries, int fuse)
 {
-	struct imgfs_start req = { .magic = IMGFS_MAGIC, .nfuse = opt.workers };
+	struct imgfs_start req = { .magic = IMGFS_MAGIC, .nsource = 1, .nfuse = opt.workers };
 	struct berth_err err = BERTH_ERR_INIT;
 	struct msg_fds fds = { .fd = { image, entries, fuse }, .n = 3 };
 	struct imgfs_reply reply;
