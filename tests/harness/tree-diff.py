@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """tree-diff.py - is the second tree what the first is, entry by entry and byte by byte?
 
-   tree-diff.py [--content] [--no-ino] KERNEL SERVED
+   tree-diff.py [--content] [--overlay] KERNEL SERVED
 
 Compared: names (each once), kinds as readdir and as lstat say them, modes, owners, times, link
 counts, sizes, blocks, devices, inode numbers (so, which names are one file), targets of links,
@@ -11,7 +11,9 @@ each GiB, and 64 places more. Of directories with over 20,000 entries: all that 
 the rest of every 20th (the kernel's driver takes seconds for all). In SERVED no attribute but
 user.* may show.
   --content   kinds, sizes, targets and bytes only: the trees come of different images
-  --no-ino    inode numbers may differ, but what is one file here is one file there
+  --overlay   KERNEL is a stack of several: other inode numbers, but what is one file here is
+              one there; link counts, sizes and blocks of directories are each one's own, and
+              the marks of an overlay are not shown
 
 Prints what differs (at most 40 lines), then how much was compared. Exit status: 1 if anything.
 """
@@ -35,7 +37,7 @@ class Diff:
     def __init__(self, opt):
         self.opt = opt
         self.entries = self.bytes = self.wrong = 0
-        self.pairs, self.seen = {}, set()
+        self.pairs, self.back, self.seen = {}, {}, set()
 
     def say(self, path, text):
         self.wrong += 1
@@ -48,13 +50,17 @@ class Diff:
             if stat.S_IFMT(a.st_mode) != stat.S_IFMT(b.st_mode):
                 self.say(path, "another kind")
         else:
-            fields = FIELDS + (() if self.opt.no_ino else ("st_ino",))
-            if not has_attributes:  # the kernel's driver counts those too
+            fields = FIELDS + (() if self.opt.overlay else ("st_ino",))
+            if self.opt.overlay and stat.S_ISDIR(a.st_mode):
+                fields = tuple(f for f in FIELDS if f not in ("st_nlink", "st_size"))
+            elif not has_attributes:  # the kernel's driver counts those too
                 fields += ("st_blocks",)
             if stat.S_ISCHR(a.st_mode) or stat.S_ISBLK(a.st_mode):
                 fields += ("st_rdev",)
-            if self.pairs.setdefault(a.st_ino, b.st_ino) != b.st_ino:
+            if self.pairs.setdefault((a.st_dev, a.st_ino), b.st_ino) != b.st_ino:
                 self.say(path, "not the same file as its other name")
+            if self.back.setdefault(b.st_ino, (a.st_dev, a.st_ino)) != (a.st_dev, a.st_ino):
+                self.say(path, f"inode number {b.st_ino} is that of another file, too")
         for f in fields:
             if getattr(a, f) != getattr(b, f):
                 self.say(path, f"{f} {getattr(a, f):#o} is served as {getattr(b, f):#o}" if f == "st_mode" else
@@ -71,6 +77,8 @@ class Diff:
 
         every, got = all_of(a), all_of(b)
         want = {n: v for n, v in every.items() if n.startswith("user.")}
+        if self.opt.overlay:
+            want = {n: v for n, v in want.items() if not n.startswith("user.overlay.")}
         if want.keys() != got.keys():
             self.say(path, f"attributes {short(want)} are served as {short(got)}")
         elif want != got:
@@ -151,7 +159,7 @@ class Diff:
             for what in ("is_dir", "is_file"):
                 if getattr(ea, what)(follow_symlinks=False) != getattr(eb, what)(follow_symlinks=False):
                     self.say(path + b"/" + name, f"readdir: {what}")
-            if not self.opt.content and not self.opt.no_ino and ea.inode() != eb.inode():
+            if not self.opt.content and not self.opt.overlay and ea.inode() != eb.inode():
                 self.say(path + b"/" + name, f"readdir: inode {ea.inode()} is served as {eb.inode()}")
             if len(la) > MANY and i % 20 != 0:
                 self.entries += 1
@@ -169,12 +177,12 @@ class Diff:
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--content", action="store_true")
-    p.add_argument("--no-ino", action="store_true")
+    p.add_argument("--overlay", action="store_true")
     p.add_argument("a", type=os.fsencode)
     p.add_argument("b", type=os.fsencode)
     opt = p.parse_args()
     d = Diff(opt)
-    if not opt.content and not opt.no_ino:
+    if not opt.content and not opt.overlay:
         d.whole(opt.a, opt.b)
     d.node(b"", opt.a, opt.b)
     print(f"{d.entries} entries, {d.bytes} bytes, {d.wrong} differences")

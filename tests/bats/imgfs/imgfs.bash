@@ -104,7 +104,12 @@ eventually()
 	done
 }
 
-fail() { printf '%s\n' "$@" "status: ${status:-}" "output:" "${output:-}" >&2; return 1; }
+fail()
+{
+	printf '%s\n' "$@" "status: ${status:-}" "output (at most 60 lines):" >&2
+	head -n 60 <<<"${output:-}" >&2
+	return 1
+}
 
 # squash TREE NAME [OPTION...]: makes $T/NAME.sqfs
 squash()
