@@ -49,16 +49,22 @@ static enum tree_kind kind_of(mode_t mode)
 }
 
 /* The image as tree.h asks it; ids are inode references. */
+struct ask {
+	struct squash *squash;
+	struct squash_worker *w;
+};
+
 static int ask_lookup(void *arg, uint64_t dir, const char *name, struct tree_node *ret,
 		      struct berth_err *err)
 {
+	const struct ask *ask = arg;
 	struct squash_inode inode;
 	struct squash_dirent ent;
 	int rc;
 
-	if (squash_inode_get(arg, dir, &inode, err) < 0)
+	if (squash_inode_get(ask->w, ask->squash, dir, &inode, err) < 0)
 		return -1;
-	rc = squash_lookup(arg, &inode, name, &ent, err);
+	rc = squash_lookup(ask->w, &inode, name, &ent, err);
 	if (rc > 0)
 		*ret = (struct tree_node){ .id = ent.ref, .kind = kind_of(ent.type) };
 	return rc;
@@ -66,18 +72,20 @@ static int ask_lookup(void *arg, uint64_t dir, const char *name, struct tree_nod
 
 static int ask_readlink(void *arg, uint64_t link, char out[PATH_MAX], struct berth_err *err)
 {
+	const struct ask *ask = arg;
 	struct squash_inode inode;
 
-	if (squash_inode_get(arg, link, &inode, err) < 0)
+	if (squash_inode_get(ask->w, ask->squash, link, &inode, err) < 0)
 		return -1;
-	return squash_readlink(arg, &inode, out, err) < 0 ? -1 : 0;
+	return squash_readlink(ask->w, &inode, out, err) < 0 ? -1 : 0;
 }
 
 static int add_entries(struct imgfs *fs, struct squash_worker *w, const char *text, size_t n,
 		       struct berth_err *err)
 {
+	struct ask ask = { .squash = fs->squash, .w = w };
 	const struct tree_image image = {
-		.root = fs->root.ref, .lookup = ask_lookup, .readlink = ask_readlink, .arg = w,
+		.root = fs->root.ref, .lookup = ask_lookup, .readlink = ask_readlink, .arg = &ask,
 	};
 
 	if (n > 0 && text[n - 1] != '\0')
@@ -118,10 +126,11 @@ int image_load(struct imgfs *fs, int image_fd, int entries_fd, uint64_t cache_by
 	if (!fs->tree)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot open the image");
 	if (image_locate(image_fd, &fs->offset, &fs->size, err) < 0 ||
-	    squash_open(image_fd, fs->offset, fs->size, cache_bytes, &fs->squash, err) < 0 ||
-	    squash_worker_new(fs->squash, &w, err) < 0)
+	    squash_open(image_fd, fs->offset, fs->size, &fs->squash, err) < 0 ||
+	    squash_share(&fs->squash, 1, cache_bytes, IMGFS_FUSE_MAX + 1, err) < 0 ||
+	    squash_worker_new(&fs->squash, 1, &w, err) < 0)
 		return -1;
-	rc = squash_inode_get(w, squash_info(fs->squash)->root, &fs->root, err);
+	rc = squash_inode_get(w, fs->squash, squash_info(fs->squash)->root, &fs->root, err);
 	if (rc == 0 && !S_ISDIR(fs->root.mode))
 		rc = berth_fail(err, BERTH_EIMAGE, 0, "the image is damaged: its root is no directory");
 	if (rc == 0)

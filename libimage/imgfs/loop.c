@@ -177,7 +177,7 @@ int workers_session(struct imgfs *fs, struct berth_err *err)
 int workers_prepare(struct imgfs *fs, struct berth_err *err)
 {
 	for (uint32_t i = 0; i < pool.n; i++) {
-		if (squash_worker_new(fs->squash, &pool.worker[i], err) < 0)
+		if (squash_worker_new(&fs->squash, 1, &pool.worker[i], err) < 0)
 			return -1;
 	}
 	fs->workers = pool.n;

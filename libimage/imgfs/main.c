@@ -75,7 +75,7 @@ static int locate(const char *arg)
 	}
 	/* squash_open() looks at the superblock, so that the kernel does not get a bad one. */
 	if (image_locate((int)fd, &offset, &size, &err) < 0 ||
-	    squash_open((int)fd, offset, size, CACHE_DEFAULT, &fs.squash, &err) < 0) {
+	    squash_open((int)fd, offset, size, &fs.squash, &err) < 0) {
 		log_err(&err);
 		return 1;
 	}

@@ -123,7 +123,7 @@ static int entry_image(const struct imgfs *fs, const struct squash_dirent *ent,
 {
 	struct squash_inode o;
 
-	if (squash_inode_get(worker, ent->ref, &o, err) < 0)
+	if (squash_inode_get(worker, fs->squash, ent->ref, &o, err) < 0)
 		return -1;
 	if ((o.mode & S_IFMT) != ent->type)
 		return berth_fail(err, BERTH_EIMAGE, 0,
@@ -159,7 +159,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (e) {
 		entry_virtual(fs, e, &p);
 	} else if (!(parent & TREE_VIRTUAL)) {
-		if (squash_inode_get(worker, ref_of(fs, parent), &dir, &err) < 0 ||
+		if (squash_inode_get(worker, fs->squash, ref_of(fs, parent), &dir, &err) < 0 ||
 		    (rc = squash_lookup(worker, &dir, name, &ent, &err)) < 0 ||
 		    (rc > 0 && entry_image(fs, &ent, &p, &err) < 0)) {
 			reply_damage(req, &err);
@@ -181,7 +181,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t node, struct fuse_file_info *f
 	if (e) {
 		stat_virtual(fs, e, &st);
 	} else {
-		if (squash_inode_get(worker, ref_of(fs, node), &o, &err) < 0) {
+		if (squash_inode_get(worker, fs->squash, ref_of(fs, node), &o, &err) < 0) {
 			reply_damage(req, &err);
 			return;
 		}
@@ -200,7 +200,7 @@ static void op_readlink(fuse_req_t req, fuse_ino_t node)
 		(void)fuse_reply_err(req, EINVAL);
 		return;
 	}
-	if (squash_inode_get(worker, ref_of(fs_of(req), node), &o, &err) < 0) {
+	if (squash_inode_get(worker, fs_of(req)->squash, ref_of(fs_of(req), node), &o, &err) < 0) {
 		reply_damage(req, &err);
 	} else if (!S_ISLNK(o.mode)) {
 		(void)fuse_reply_err(req, EINVAL);
@@ -270,7 +270,7 @@ static void op_read(fuse_req_t req, fuse_ino_t node, size_t size, off_t off, str
 		(void)fuse_reply_buf(req, NULL, 0);
 		return;
 	}
-	if (squash_inode_get(worker, ref_of(fs, node), &o, &err) < 0) {
+	if (squash_inode_get(worker, fs->squash, ref_of(fs, node), &o, &err) < 0) {
 		reply_damage(req, &err);
 		return;
 	}
@@ -356,14 +356,14 @@ static int list_all(struct listing *l, fuse_ino_t node, off_t from)
 
 		up = tree_get(l->fs->tree, e->parent);
 		if (!up) {
-			if (squash_inode_get(worker, e->parent, &dir, l->err) < 0)
+			if (squash_inode_get(worker, l->fs->squash, e->parent, &dir, l->err) < 0)
 				return -1;
 			parent = dir.ino;
 		}
 		return list_dots(l, VIRTUAL_INO + (e->id & ~TREE_VIRTUAL), parent, from) ||
 		       list_virtual(l, from);
 	}
-	if (squash_inode_get(worker, ref_of(l->fs, node), &dir, l->err) < 0)
+	if (squash_inode_get(worker, l->fs->squash, ref_of(l->fs, node), &dir, l->err) < 0)
 		return -1;
 	if (!S_ISDIR(dir.mode))
 		return berth_fail(l->err, BERTH_EIMAGE, 0, "the image is damaged: a directory is none");

@@ -70,7 +70,7 @@ static int32_t *bucket(struct cache *c, uint64_t key)
 	return &c->heads[(uint32_t)((key * 0x9E3779B97F4A7C15u) >> 32) & c->mask];
 }
 
-static struct cache_slot *find(struct cache *c, uint64_t key, uint32_t aux)
+static struct cache_slot *find(struct cache *c, uint64_t key, uint64_t aux)
 {
 	for (int32_t i = *bucket(c, key); i >= 0; i = c->slot[i].chain) {
 		if (c->slot[i].key == key && c->slot[i].aux == aux)
@@ -112,27 +112,38 @@ static struct cache_slot *victim(struct cache *c)
 	return NULL;
 }
 
-static void wait_changed(struct cache *c)
+static void lock(struct cache *c, struct cache_counts *counts)
 {
+	count(&counts->lock_takes, 1);
+	if (pthread_mutex_trylock(&c->lock) == 0)
+		return;
+	count(&counts->lock_waits, 1);
+	(void)pthread_mutex_lock(&c->lock);
+}
+
+static void wait_changed(struct cache *c, struct cache_counts *counts)
+{
+	count(&counts->load_waits, 1);
 	c->waiting++;
 	(void)pthread_cond_wait(&c->changed, &c->lock);
 	c->waiting--;
 }
 
-struct cache_slot *cache_get(struct cache *c, uint64_t key, uint32_t aux, cache_load load, void *arg,
-			     struct berth_err *err)
+struct cache_slot *cache_get(struct cache *c, struct cache_counts *counts, uint64_t key, uint64_t aux,
+			     cache_load load, void *arg, struct berth_err *err)
 {
 	struct cache_slot *s;
 	int32_t *head;
 	int rc;
 
-	(void)pthread_mutex_lock(&c->lock);
+	lock(c, counts);
 	for (;;) {
 		s = find(c, key, aux);
 		if (s && s->state == SLOT_READY) {
 			s->pins++;
 			s->used = 1;
 			(void)pthread_mutex_unlock(&c->lock);
+			count(&counts->hits, 1);
 			return s;
 		}
 		if (!s) {
@@ -140,7 +151,7 @@ struct cache_slot *cache_get(struct cache *c, uint64_t key, uint32_t aux, cache_
 			if (s)
 				break;
 		}
-		wait_changed(c);
+		wait_changed(c, counts);
 	}
 	head = bucket(c, key);
 	s->key = key;
@@ -151,9 +162,10 @@ struct cache_slot *cache_get(struct cache *c, uint64_t key, uint32_t aux, cache_
 	s->pins = 1;
 	(void)pthread_mutex_unlock(&c->lock);
 
+	count(&counts->misses, 1);
 	rc = load(arg, s, err);
 
-	(void)pthread_mutex_lock(&c->lock);
+	lock(c, counts);
 	if (rc == 0) {
 		s->state = SLOT_READY;
 		s->used = 1;
@@ -168,11 +180,11 @@ struct cache_slot *cache_get(struct cache *c, uint64_t key, uint32_t aux, cache_
 	return s;
 }
 
-void cache_put(struct cache *c, struct cache_slot *slot)
+void cache_put(struct cache *c, struct cache_counts *counts, struct cache_slot *slot)
 {
 	if (!slot)
 		return;
-	(void)pthread_mutex_lock(&c->lock);
+	lock(c, counts);
 	slot->pins--;
 	if (slot->pins == 0 && c->waiting > 0)
 		(void)pthread_cond_broadcast(&c->changed);

@@ -8,19 +8,30 @@
 #ifndef BERTH_SQUASH_CACHE_H
 #define BERTH_SQUASH_CACHE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct berth_err;
 struct cache;
 
+/* What a thread met, of all caches it uses. Only it writes them; others may read them. */
+struct cache_counts {
+	_Atomic uint64_t hits, misses, lock_takes, lock_waits, load_waits;
+};
+
+/* Add to a number that this thread alone writes: no locked instruction is needed. */
+static inline void count(_Atomic uint64_t *n, uint64_t add)
+{
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + add, memory_order_relaxed);
+}
+
 struct cache_slot {
 	uint8_t *data;
 	uint32_t len;  /* bytes in 'data' */
 	uint64_t next; /* the loader's, e.g. where the next block begins */
 	/* private to cache.c */
-	uint64_t key;
-	uint32_t aux;
+	uint64_t key, aux;
 	uint32_t pins;
 	int32_t chain;
 	uint8_t state, used;
@@ -34,9 +45,9 @@ struct cache *cache_new(uint32_t slots, size_t slot_bytes);
 struct cache *cache_free(struct cache *c);
 
 /* The slot of ('key', 'aux'), pinned, loaded if need be. NULL and *err. */
-struct cache_slot *cache_get(struct cache *c, uint64_t key, uint32_t aux, cache_load load, void *arg,
-			     struct berth_err *err);
+struct cache_slot *cache_get(struct cache *c, struct cache_counts *counts, uint64_t key, uint64_t aux,
+			     cache_load load, void *arg, struct berth_err *err);
 /* NULL-safe. */
-void cache_put(struct cache *c, struct cache_slot *slot);
+void cache_put(struct cache *c, struct cache_counts *counts, struct cache_slot *slot);
 
 #endif

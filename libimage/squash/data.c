@@ -21,6 +21,7 @@ static uint8_t zeros[1 << 20];
 
 struct data_load_arg {
 	struct squash_worker *w;
+	const struct squash *fs;
 	uint64_t at;
 	uint32_t size; /* as the image has it, with BLOCK_RAW */
 };
@@ -32,15 +33,15 @@ static int data_load(void *arg, struct cache_slot *slot, struct berth_err *err)
 	uint32_t n = a->size & BLOCK_SIZE_MASK;
 	int got;
 
-	if (a->size & ~(uint32_t)(BLOCK_RAW | BLOCK_SIZE_MASK) || n == 0 || n > w->s->info.block_size)
+	if (a->size & ~(uint32_t)(BLOCK_RAW | BLOCK_SIZE_MASK) || n == 0 || n > a->fs->info.block_size)
 		return squash_damaged(err, "a data block of size 0x%" PRIx32, a->size);
 	if (a->size & BLOCK_RAW) {
 		slot->len = n;
-		return squash_pread(w->s, slot->data, n, a->at, err);
+		return squash_pread(a->fs, &w->n, slot->data, n, a->at, err);
 	}
-	if (squash_pread(w->s, w->packed, n, a->at, err) < 0)
+	if (squash_pread(a->fs, &w->n, w->packed, n, a->at, err) < 0)
 		return -1;
-	got = squash_unpack(w, n, slot->data, w->s->info.block_size, err);
+	got = squash_unpack(w, a->fs, n, slot->data, a->fs->info.block_size, err);
 	if (got < 0)
 		return -1;
 	slot->len = (uint32_t)got;
@@ -65,7 +66,7 @@ static struct block_win *win_find(struct squash_worker *w, const struct squash_i
 
 		if (!w->win_valid[k] || b->stamp < oldest->stamp)
 			oldest = b;
-		if (!w->win_valid[k] || b->ref != f->ref || b->first > i)
+		if (!w->win_valid[k] || b->fs != f->fs || b->ref != f->ref || b->first > i)
 			continue;
 		if (!best || b->first > best->first)
 			best = b;
@@ -78,10 +79,11 @@ static struct block_win *win_find(struct squash_worker *w, const struct squash_i
 static int win_fill(struct squash_worker *w, struct block_win *b, const struct squash_inode *f,
 		    uint64_t first, uint64_t disk, struct meta_cur *m, struct berth_err *err)
 {
-	uint64_t left = whole_blocks(w->s, f) - first;
+	uint64_t left = whole_blocks(f->fs, f) - first;
 	uint8_t raw[WIN_BLOCKS * 4];
 
 	w->win_valid[b - w->win] = false;
+	b->fs = f->fs;
 	b->ref = f->ref;
 	b->first = first;
 	b->n = left < WIN_BLOCKS ? (uint32_t)left : WIN_BLOCKS;
@@ -106,7 +108,7 @@ static int find_block(struct squash_worker *w, const struct squash_inode *f, uin
 	struct meta_cur m;
 	int rc = 0;
 
-	meta_init(&m, w, w->s->inode_table, w->s->dir_table);
+	meta_init(&m, w, f->fs, f->fs->inode_table, f->fs->dir_table);
 	if (!b) {
 		b = spare;
 		rc = meta_seek(&m, f->tail_block, f->tail_offset, err);
@@ -133,12 +135,12 @@ static int find_block(struct squash_worker *w, const struct squash_inode *f, uin
 	return 0;
 }
 
-static int find_fragment(struct squash_worker *w, uint32_t i, uint64_t *at, uint32_t *size,
-			 struct berth_err *err)
+static int find_fragment(struct squash_worker *w, const struct squash_inode *f, uint64_t *at,
+			 uint32_t *size, struct berth_err *err)
 {
 	uint8_t raw[16];
 
-	if (meta_table(w, w->s->fragment_table, i, raw, sizeof(raw), err) < 0)
+	if (meta_table(w, f->fs, f->fs->fragment_table, f->fragment, raw, sizeof(raw), err) < 0)
 		return -1;
 	*at = num_le64(raw);
 	*size = num_le32(raw + 8);
@@ -148,9 +150,9 @@ static int find_fragment(struct squash_worker *w, uint32_t i, uint64_t *at, uint
 int squash_pin(struct squash_worker *w, const struct squash_inode *file, uint64_t off, size_t len,
 	       struct squash_span *ret, struct berth_err *err)
 {
-	uint32_t bs = w->s->info.block_size, skip = (uint32_t)(off % bs), base = 0;
+	uint32_t bs = file->fs->info.block_size, skip = (uint32_t)(off % bs), base = 0;
 	uint64_t i = off / bs, part;
-	struct data_load_arg a = { .w = w };
+	struct data_load_arg a = { .w = w, .fs = file->fs };
 
 	*ret = (struct squash_span){ .data = zeros };
 	if (!S_ISREG(file->mode))
@@ -158,11 +160,11 @@ int squash_pin(struct squash_worker *w, const struct squash_inode *file, uint64_
 	if (off >= file->size || len == 0)
 		return 0;
 	part = file->size - i * bs < bs ? file->size - i * bs : bs; /* of the file in this block */
-	if (i < whole_blocks(w->s, file)) {
+	if (i < whole_blocks(file->fs, file)) {
 		if (find_block(w, file, i, &a.at, &a.size, err) < 0)
 			return -1;
 	} else {
-		if (find_fragment(w, file->fragment, &a.at, &a.size, err) < 0)
+		if (find_fragment(w, file, &a.at, &a.size, err) < 0)
 			return -1;
 		base = file->fragment_offset;
 		if ((a.size & BLOCK_SIZE_MASK) == 0)
@@ -173,7 +175,8 @@ int squash_pin(struct squash_worker *w, const struct squash_inode *file, uint64_
 		ret->data = zeros + skip;
 		return 0;
 	}
-	ret->slot = cache_get(w->s->data, a.at, a.size, data_load, &a, err);
+	ret->slot = cache_get(w->group->data, &w->n.cache, a.at, squash_aux(file->fs, a.size), data_load, &a,
+			      err);
 	if (!ret->slot)
 		return -1;
 	if (base > ret->slot->len || part > ret->slot->len - base) {
@@ -186,7 +189,7 @@ int squash_pin(struct squash_worker *w, const struct squash_inode *file, uint64_
 
 void squash_unpin(struct squash_worker *w, struct squash_span *span)
 {
-	cache_put(w->s->data, span->slot);
+	cache_put(w->group->data, &w->n.cache, span->slot);
 	span->slot = NULL;
 }
 

@@ -17,6 +17,7 @@ enum { META_RAW = 1 << 15 };
 
 struct meta_load_arg {
 	struct squash_worker *w;
+	const struct squash *fs;
 	uint64_t at;
 };
 
@@ -28,7 +29,7 @@ static int meta_load(void *arg, struct cache_slot *slot, struct berth_err *err)
 	uint32_t n;
 	int got;
 
-	if (squash_pread(w->s, head, sizeof(head), a->at, err) < 0)
+	if (squash_pread(a->fs, &w->n, head, sizeof(head), a->at, err) < 0)
 		return -1;
 	n = num_le16(head) & (META_RAW - 1);
 	if (n == 0 || n > META_BYTES)
@@ -36,38 +37,39 @@ static int meta_load(void *arg, struct cache_slot *slot, struct berth_err *err)
 	slot->next = a->at + sizeof(head) + n;
 	if (num_le16(head) & META_RAW) {
 		slot->len = n;
-		return squash_pread(w->s, slot->data, n, a->at + sizeof(head), err);
+		return squash_pread(a->fs, &w->n, slot->data, n, a->at + sizeof(head), err);
 	}
-	if (squash_pread(w->s, w->packed, n, a->at + sizeof(head), err) < 0)
+	if (squash_pread(a->fs, &w->n, w->packed, n, a->at + sizeof(head), err) < 0)
 		return -1;
-	got = squash_unpack(w, n, slot->data, META_BYTES, err);
+	got = squash_unpack(w, a->fs, n, slot->data, META_BYTES, err);
 	if (got < 0)
 		return -1;
 	slot->len = (uint32_t)got;
 	return 0;
 }
 
-void meta_init(struct meta_cur *m, struct squash_worker *w, uint64_t lo, uint64_t hi)
+void meta_init(struct meta_cur *m, struct squash_worker *w, const struct squash *fs, uint64_t lo,
+	       uint64_t hi)
 {
-	*m = (struct meta_cur){ .w = w, .lo = lo, .hi = hi };
+	*m = (struct meta_cur){ .w = w, .fs = fs, .lo = lo, .hi = hi };
 }
 
 void meta_done(struct meta_cur *m)
 {
-	if (m->slot)
-		cache_put(m->w->s->meta, m->slot);
+	cache_put(m->w->group->meta, &m->w->n.cache, m->slot);
 	m->slot = NULL;
 }
 
 int meta_seek(struct meta_cur *m, uint64_t block, uint32_t off, struct berth_err *err)
 {
-	struct meta_load_arg a = { .w = m->w, .at = block };
+	struct meta_load_arg a = { .w = m->w, .fs = m->fs, .at = block };
 
 	if (!m->slot || m->block != block) {
 		meta_done(m);
 		if (block < m->lo || block >= m->hi)
 			return squash_damaged(err, "metadata at %" PRIu64 " lies outside its table", block);
-		m->slot = cache_get(m->w->s->meta, block, 0, meta_load, &a, err);
+		m->slot = cache_get(m->w->group->meta, &m->w->n.cache, block, squash_aux(m->fs, 0),
+				    meta_load, &a, err);
 		if (!m->slot)
 			return -1;
 		m->block = block;
@@ -102,17 +104,17 @@ int meta_read(struct meta_cur *m, void *buf, size_t n, struct berth_err *err)
 	return 0;
 }
 
-int meta_table(struct squash_worker *w, uint64_t table, uint64_t i, void *buf, uint32_t n,
-	       struct berth_err *err)
+int meta_table(struct squash_worker *w, const struct squash *fs, uint64_t table, uint64_t i, void *buf,
+	       uint32_t n, struct berth_err *err)
 {
 	uint32_t per_block = META_BYTES / n;
 	struct meta_cur m;
 	uint8_t ptr[8];
 	int rc;
 
-	if (squash_pread(w->s, ptr, sizeof(ptr), table + i / per_block * sizeof(ptr), err) < 0)
+	if (squash_pread(fs, &w->n, ptr, sizeof(ptr), table + i / per_block * sizeof(ptr), err) < 0)
 		return -1;
-	meta_init(&m, w, 0, w->s->size);
+	meta_init(&m, w, fs, 0, fs->size);
 	rc = meta_seek(&m, num_le64(ptr), (uint32_t)(i % per_block) * n, err);
 	if (rc == 0)
 		rc = meta_read(&m, buf, n, err);
