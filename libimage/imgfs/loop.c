@@ -1,93 +1,46 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * loop.c - the workers: each reads requests from its own descriptor of /dev/fuse and answers
- * there, so they share no queue in the kernel.
+ * there, so they share no queue of answers in the kernel. Requests wait in one queue, and the
+ * kernel wakes one of the workers that sleep there for each.
  *
- * The descriptors come from the launcher. libfuse's own threads would open /dev/fuse for
- * each clone, as a user who may not; so the threads are ours, and libfuse reads and writes
- * through two functions that use the calling thread's descriptor. An answer is always written
- * by the thread that read the request: the operations never hand one to another.
- *
- * The first descriptor takes part in the exchange of FUSE_INIT alone; the others wait.
+ * The descriptors come from the launcher, made while it could open /dev/fuse. An answer is always
+ * written by the thread that read the request, on the descriptor it came from.
  */
 #include "config.h"
-
-#define FUSE_USE_VERSION 31
-#include <fuse_lowlevel.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "libimage/base/cleanup.h"
-#include "libimage/base/log.h"
-#include "libimage/imgfs/imgfs.h"
-
-/*
- * libfuse before 3.14 cannot be given the reading and writing, and from 3.18 on one may be built
- * without it, which it says when asked: then all workers share the first descriptor.
- */
-#define HAVE_CUSTOM_IO (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 14))
+#include "libimage/imgfs/answer.h"
 
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	uint32_t parked;
 	bool ready;
-	struct fuse_session *session;
 	uint32_t n;
 	int fd[IMGFS_FUSE_MAX];
-	struct squash_worker *worker[IMGFS_FUSE_MAX];
+	struct worker *worker[IMGFS_FUSE_MAX];
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
-#if HAVE_CUSTOM_IO
-static _Thread_local int thread_fd = -1;
-
-static ssize_t io_read(int fd, void *buf, size_t n, void *userdata)
+/* Serve until the mount is gone; that ends the process. */
+static _Noreturn void work(struct worker *w)
 {
-	(void)fd;
-	(void)userdata;
-	return read(thread_fd, buf, n);
-}
-
-static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
-{
-	(void)fd;
-	(void)userdata;
-	return writev(thread_fd, iov, count);
-}
-#endif
-
-void workers_release(void)
-{
-	(void)pthread_mutex_lock(&pool.lock);
-	pool.ready = true;
-	(void)pthread_cond_broadcast(&pool.changed);
-	(void)pthread_mutex_unlock(&pool.lock);
-}
-
-/* Serve worker 'i' until the mount is gone; that ends the process. */
-static _Noreturn void work(uint32_t i)
-{
-	struct fuse_buf buf = { 0 };
-
-#if HAVE_CUSTOM_IO
-	thread_fd = pool.fd[i];
-#endif
-	ops_thread(pool.worker[i]);
 	for (;;) {
-		int rc = fuse_session_receive_buf(pool.session, &buf);
+		ssize_t n = read(w->fd, w->request, sizeof(w->request));
 
-		if (rc == -EINTR)
-			continue;
-		if (rc <= 0) /* 0: ENODEV, the last mount of it is gone */
-			_exit(rc == 0 ? 0 : 1);
-		fuse_session_process_buf(pool.session, &buf);
+		if (n >= 0)
+			answer(w, w->request, (size_t)n);
+		else if (errno == ENODEV) /* KERNEL: the last mount of it is gone */
+			_exit(0);
+		else if (errno != EINTR && errno != EAGAIN && errno != ENOENT) /* ENOENT: asked no more */
+			_exit(1);
 	}
 }
 
@@ -101,7 +54,7 @@ static void *worker_main(void *arg)
 	while (!pool.ready)
 		(void)pthread_cond_wait(&pool.changed, &pool.lock);
 	(void)pthread_mutex_unlock(&pool.lock);
-	work(i);
+	work(pool.worker[i]);
 }
 
 uint32_t workers_park(const int *fuse_fds, uint32_t n)
@@ -129,62 +82,54 @@ uint32_t workers_park(const int *fuse_fds, uint32_t n)
 	return pool.n;
 }
 
-#if HAVE_CUSTOM_IO
-/* What cannot be had is no news to the user. */
-static void no_log(enum fuse_log_level level, const char *fmt, va_list ap)
-{
-	(void)level;
-	(void)fmt;
-	(void)ap;
-}
-
-static bool each_its_own(void)
-{
-	static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
-	int rc;
-
-	fuse_set_log_func(no_log);
-	rc = fuse_session_custom_io(pool.session, &io, pool.fd[0]);
-	fuse_set_log_func(NULL);
-	return rc == 0;
-}
-#else
-static bool each_its_own(void)
-{
-	return false;
-}
-#endif
-
-/* Before the filter: libfuse tries /dev/null when it is given a descriptor in this way. */
-int workers_session(struct imgfs *fs, struct berth_err *err)
-{
-	char name[] = "berth-imgfs", *argv[] = { name, NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	char path[32];
-
-	pool.session = fuse_session_new(&args, &imgfs_ops, sizeof(imgfs_ops), fs);
-	fuse_opt_free_args(&args);
-	if (!pool.session)
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start the file system");
-	if (each_its_own())
-		return 0;
-	(void)snprintf(path, sizeof(path), "/dev/fd/%d", pool.fd[0]);
-	if (fuse_session_mount(pool.session, path) != 0)
-		return berth_fail(err, BERTH_ESYS, 0, "cannot start the file system");
-	return 0;
-}
-
 int workers_prepare(struct imgfs *fs, struct berth_err *err)
 {
 	for (uint32_t i = 0; i < pool.n; i++) {
-		if (squash_worker_new(&fs->squash, 1, &pool.worker[i], err) < 0)
+		struct worker *w = calloc(1, sizeof(*w));
+
+		if (!w)
+			return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start the workers");
+		w->fs = fs;
+		w->fd = pool.fd[i];
+		pool.worker[i] = w;
+		if (squash_worker_new(fs->squash, fs->nsource, &w->squash, err) < 0)
 			return -1;
 	}
 	fs->workers = pool.n;
 	return 0;
 }
 
+void workers_stats(const struct imgfs *fs, struct imgfs_stats *ret)
+{
+	const size_t n = sizeof(*ret) / sizeof(uint64_t);
+	uint64_t *sum = (uint64_t *)(void *)ret;
+	struct squash_stats r;
+
+	*ret = (struct imgfs_stats){ 0 };
+	for (uint32_t i = 0; i < pool.n; i++) {
+		const uint64_t *one = (const uint64_t *)(const void *)&pool.worker[i]->count;
+
+		for (size_t k = 0; k < n; k++)
+			sum[k] += __atomic_load_n(&one[k], __ATOMIC_RELAXED);
+	}
+	squash_stats(fs->squash[0], &r);
+	ret->image_reads = r.reads;
+	ret->image_bytes = r.read_bytes;
+	ret->unpacked = r.unpacked;
+	ret->cache_hits = r.cache_hits;
+	ret->cache_misses = r.cache_misses;
+	ret->lock_takes = r.lock_takes;
+	ret->lock_waits = r.lock_waits;
+	ret->load_waits = r.load_waits;
+	ret->workers = fs->workers;
+	ret->sources = fs->nsource;
+}
+
 _Noreturn void serve(void)
 {
-	work(0);
+	(void)pthread_mutex_lock(&pool.lock);
+	pool.ready = true;
+	(void)pthread_cond_broadcast(&pool.changed);
+	(void)pthread_mutex_unlock(&pool.lock);
+	work(pool.worker[0]);
 }

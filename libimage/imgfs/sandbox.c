@@ -95,12 +95,14 @@ static int drop_capabilities(struct berth_err *err)
 	return 0;
 }
 
-int sandbox_drop(uint32_t workers, uint64_t cache_bytes, struct berth_err *err)
+int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err)
 {
 	/* LIMIT: address space: the program and its libraries, four malloc arenas of 64 MiB that
-	 * are reserved and hardly used, xz's 65 MiB at worst; per worker its stack, libfuse's
-	 * request buffer of 1 MiB and blocks of up to 1 MiB in and out (34 in the cache at least). */
-	uint64_t space = cache_bytes + (512ull << 20) + (uint64_t)workers * (16ull << 20);
+	 * are reserved and hardly used, xz's 65 MiB at worst; per worker its stack, its window of
+	 * the image and blocks of up to 1 MiB in and out (34 in the cache at least); per source what
+	 * is kept of its tables. */
+	uint64_t space = cache_bytes + (512ull << 20) + (uint64_t)workers * (16ull << 20) +
+			 (uint64_t)sources * (1ull << 20);
 
 	(void)mallopt(M_ARENA_MAX, 4);
 	/* Decompressors allocate and free their state for each block: keep it from mmap. */

@@ -150,4 +150,15 @@ void squash_unpin(struct squash_worker *w, struct squash_span *span);
 ssize_t squash_read(struct squash_worker *w, const struct squash_inode *file, uint64_t off, void *buf,
 		    size_t len, struct berth_err *err);
 
+enum { SQUASH_NO_XATTR = -2 };
+int squash_fd(const struct squash *s);
+int squash_raw(struct squash_worker *w, const struct squash_inode *file, uint64_t off, size_t len,
+	       uint64_t *ret_at, size_t *ret_len, struct berth_err *err);
+typedef int (*squash_xattr_each)(void *arg, const char *name, size_t value_len);
+int squash_xattr_list(struct squash_worker *w, const struct squash_inode *o, squash_xattr_each each,
+		      void *arg, struct berth_err *err);
+ssize_t squash_xattr_get(struct squash_worker *w, const struct squash_inode *o, const char *name, void *buf,
+			 size_t size, struct berth_err *err);
+int squash_xattr_any(struct squash_worker *w, struct squash *fs, const char *prefix, struct berth_err *err);
+
 #endif
