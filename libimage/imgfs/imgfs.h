@@ -67,12 +67,10 @@ void image_close(struct imgfs *fs);
 void log_damage(const struct berth_err *err);
 
 /*
- * loop.c: the workers, one per descriptor of /dev/fuse.
- * workers_park() starts threads that wait: before the sandbox closes, which allows no new ones.
- * Returns how many descriptors will be served, at least 1. serve() never returns.
+ * loop.c: the workers, one per descriptor of /dev/fuse. workers_prepare() makes the first; it may
+ * run behind the closed sandbox, which allows threads. serve() starts the others and never returns.
  */
-uint32_t workers_park(const int *fuse_fds, uint32_t n);
-int workers_prepare(struct imgfs *fs, struct berth_err *err);
+int workers_prepare(struct imgfs *fs, const int *fuse_fds, uint32_t n, struct berth_err *err);
 _Noreturn void serve(void);
 /* The counts of all workers and of the reader, added up. */
 void workers_stats(const struct imgfs *fs, struct imgfs_stats *ret);
@@ -84,7 +82,7 @@ int stats_print(const char *fd_text);
 void sandbox_signals(void);
 /* No privileges, no new ones, no core, bounded memory, an empty root where that is allowed. */
 int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err);
-/* From here on only the listed system calls; all threads. */
+/* From here on only the listed system calls. There must be no second thread yet. */
 int sandbox_close(struct berth_err *err);
 
 #endif

@@ -6,6 +6,9 @@
  *
  * The descriptors come from the launcher, made while it could open /dev/fuse. An answer is always
  * written by the thread that read the request, on the descriptor it came from.
+ *
+ * The first worker starts the second once it has answered something, and each the next: the room
+ * that waits for its first answer waits for no thread, however many there will be.
  */
 #include "config.h"
 
@@ -17,86 +20,95 @@
 #include <unistd.h>
 
 #include "libimage/base/cleanup.h"
+#include "libimage/base/log.h"
 #include "libimage/imgfs/answer.h"
 
 static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	uint32_t parked;
-	bool ready;
-	uint32_t n;
+	struct imgfs *fs;
+	uint32_t n; /* descriptors */
 	int fd[IMGFS_FUSE_MAX];
-	struct worker *worker[IMGFS_FUSE_MAX];
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	_Atomic(struct worker *) worker[IMGFS_FUSE_MAX]; /* NULL: not started */
+} pool;
 
-/* Serve until the mount is gone; that ends the process. */
-static _Noreturn void work(struct worker *w)
+static struct worker *worker_new(struct imgfs *fs, int fd, struct berth_err *err)
 {
-	for (;;) {
-		ssize_t n = read(w->fd, w->request, sizeof(w->request));
+	struct worker *w = calloc(1, sizeof(*w));
 
-		if (n >= 0)
-			answer(w, w->request, (size_t)n);
-		else if (errno == ENODEV) /* KERNEL: the last mount of it is gone */
-			_exit(0);
-		else if (errno != EINTR && errno != EAGAIN && errno != ENOENT) /* ENOENT: asked no more */
-			_exit(1);
+	if (!w) {
+		(void)berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start a worker");
+		return NULL;
 	}
+	w->fs = fs;
+	w->fd = fd;
+	if (squash_worker_new(fs->squash, fs->nsource, &w->squash, err) < 0) {
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+/* One request. The process ends when there will be no more. */
+static void serve_one(struct worker *w)
+{
+	ssize_t n = read(w->fd, w->request, sizeof(w->request));
+
+	if (n >= 0)
+		answer(w, w->request, (size_t)n);
+	else if (errno == ENODEV) /* KERNEL: the last mount of it is gone */
+		_exit(0);
+	else if (errno != EINTR && errno != EAGAIN && errno != ENOENT) /* ENOENT: asked no more */
+		_exit(1);
+}
+
+static void *worker_main(void *arg);
+
+/* Start worker 'i', if there is one. Without memory or threads for it, fewer serve. */
+static void start_next(uint32_t i)
+{
+	pthread_attr_t attr;
+	pthread_t id;
+
+	if (i >= pool.n)
+		return;
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	(void)pthread_create(&id, &attr, worker_main, (void *)(uintptr_t)i);
+	(void)pthread_attr_destroy(&attr);
 }
 
 static void *worker_main(void *arg)
 {
 	uint32_t i = (uint32_t)(uintptr_t)arg;
+	struct berth_err err = BERTH_ERR_INIT;
+	struct worker *w = worker_new(pool.fs, pool.fd[i], &err);
 
-	(void)pthread_mutex_lock(&pool.lock);
-	pool.parked++;
-	(void)pthread_cond_broadcast(&pool.changed);
-	while (!pool.ready)
-		(void)pthread_cond_wait(&pool.changed, &pool.lock);
-	(void)pthread_mutex_unlock(&pool.lock);
-	work(pool.worker[i]);
+	if (!w)
+		return NULL;
+	pool.worker[i] = w;
+	start_next(i + 1);
+	for (;;)
+		serve_one(w);
 }
 
-uint32_t workers_park(const int *fuse_fds, uint32_t n)
+int workers_prepare(struct imgfs *fs, const int *fuse_fds, uint32_t n, struct berth_err *err)
 {
-	pthread_attr_t attr;
-	pthread_t id;
-
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pool.fs = fs;
+	pool.n = n;
 	memcpy(pool.fd, fuse_fds, n * sizeof(*fuse_fds));
-	for (uint32_t i = 0; i < n; i++) /* a read must wait, however the launcher opened it */
-		(void)fcntl(fuse_fds[i], F_SETFL, 0);
-	pool.n = 1;
-	while (pool.n < n && pthread_create(&id, &attr, worker_main, (void *)(uintptr_t)pool.n) == 0)
-		pool.n++;
-	(void)pthread_attr_destroy(&attr);
-	/* A thread that has only begun makes system calls which the filter would kill it for. */
-	(void)pthread_mutex_lock(&pool.lock);
-	while (pool.parked < pool.n - 1)
-		(void)pthread_cond_wait(&pool.changed, &pool.lock);
-	(void)pthread_mutex_unlock(&pool.lock);
-	for (uint32_t i = pool.n; i < n; i++) /* no more threads allowed: fewer serve */
-		(void)close(fuse_fds[i]);
-	return pool.n;
+	fs->workers = n;
+	pool.worker[0] = worker_new(fs, fuse_fds[0], err);
+	return pool.worker[0] ? 0 : -1;
 }
 
-int workers_prepare(struct imgfs *fs, struct berth_err *err)
+_Noreturn void serve(void)
 {
-	for (uint32_t i = 0; i < pool.n; i++) {
-		struct worker *w = calloc(1, sizeof(*w));
+	struct worker *w = pool.worker[0];
 
-		if (!w)
-			return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start the workers");
-		w->fs = fs;
-		w->fd = pool.fd[i];
-		pool.worker[i] = w;
-		if (squash_worker_new(fs->squash, fs->nsource, &w->squash, err) < 0)
-			return -1;
-	}
-	fs->workers = pool.n;
-	return 0;
+	serve_one(w);
+	start_next(1);
+	for (;;)
+		serve_one(w);
 }
 
 void workers_stats(const struct imgfs *fs, struct imgfs_stats *ret)
@@ -104,13 +116,16 @@ void workers_stats(const struct imgfs *fs, struct imgfs_stats *ret)
 	const size_t n = sizeof(*ret) / sizeof(uint64_t);
 	uint64_t *sum = (uint64_t *)(void *)ret;
 	struct squash_stats r;
+	uint64_t running = 0;
 
 	*ret = (struct imgfs_stats){ 0 };
-	for (uint32_t i = 0; i < pool.n; i++) {
-		const uint64_t *one = (const uint64_t *)(const void *)&pool.worker[i]->count;
+	for (uint32_t i = 0; i < pool.n && pool.worker[i]; i++) {
+		const struct worker *w = pool.worker[i];
+		const uint64_t *one = (const uint64_t *)(const void *)&w->count;
 
 		for (size_t k = 0; k < n; k++)
 			sum[k] += __atomic_load_n(&one[k], __ATOMIC_RELAXED);
+		running++;
 	}
 	squash_stats(fs->squash[0], &r);
 	ret->image_reads = r.reads;
@@ -121,15 +136,6 @@ void workers_stats(const struct imgfs *fs, struct imgfs_stats *ret)
 	ret->lock_takes = r.lock_takes;
 	ret->lock_waits = r.lock_waits;
 	ret->load_waits = r.load_waits;
-	ret->workers = fs->workers;
+	ret->workers = running;
 	ret->sources = fs->nsource;
-}
-
-_Noreturn void serve(void)
-{
-	(void)pthread_mutex_lock(&pool.lock);
-	pool.ready = true;
-	(void)pthread_cond_broadcast(&pool.changed);
-	(void)pthread_mutex_unlock(&pool.lock);
-	work(pool.worker[0]);
 }

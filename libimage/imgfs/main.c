@@ -91,7 +91,7 @@ static int check_start(const struct imgfs_start *req, const struct msg_fds *fds,
 	return 0;
 }
 
-/* Everything that can fail. Leaves the workers parked and the image open. */
+/* Everything that can fail. Leaves the image open and the first worker ready. */
 static int start(struct imgfs *fs, struct berth_err *err)
 {
 	static struct imgfs_start req;
@@ -111,11 +111,12 @@ static int start(struct imgfs *fs, struct berth_err *err)
 		req.cache_bytes = CACHE_MAX;
 	if (sandbox_drop(req.nfuse, req.nsource, req.cache_bytes, err) < 0)
 		return -1;
-	(void)workers_park(fds.fd + req.nsource + 1, req.nfuse);
+	for (uint32_t i = 0; i < req.nfuse; i++) /* a read must wait, however the launcher opened it */
+		(void)fcntl(fds.fd[req.nsource + 1 + i], F_SETFL, 0);
 	if (sandbox_close(err) < 0 || image_load(fs, &req, fds.fd, fds.fd[req.nsource], err) < 0)
 		return -1;
 	(void)close(fds.fd[req.nsource]);
-	return workers_prepare(fs, err);
+	return workers_prepare(fs, fds.fd + req.nsource + 1, req.nfuse, err);
 }
 
 static int run(void)
