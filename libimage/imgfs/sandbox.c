@@ -42,14 +42,15 @@ void sandbox_signals(void)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t none;
 
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int s = 1; s <= SIGRTMAX; s++) {
 		/* A sanitizer reports through these. */
 		if (SANITIZED && (s == SIGSEGV || s == SIGBUS || s == SIGILL || s == SIGFPE || s == SIGABRT))
 			continue;
 		(void)sigaction(s, &ignore, NULL); /* fails for KILL, STOP and libc's own two */
 	}
+	/* Until here they were blocked, by who started us. */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static int set_limit(__rlimit_resource_t what, uint64_t value, struct berth_err *err)
