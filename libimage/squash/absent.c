@@ -9,13 +9,6 @@ int squash_fd(const struct squash *s)
 	return s->fd;
 }
 
-int squash_raw(struct squash_worker *w, const struct squash_inode *file, uint64_t off, size_t len,
-	       uint64_t *ret_at, size_t *ret_len, struct berth_err *err)
-{
-	(void)w, (void)file, (void)off, (void)len, (void)ret_at, (void)ret_len, (void)err;
-	return 0;
-}
-
 int squash_xattr_list(struct squash_worker *w, const struct squash_inode *o, squash_xattr_each each,
 		      void *arg, struct berth_err *err)
 {

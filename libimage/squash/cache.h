@@ -3,12 +3,14 @@
  * cache.h - decompressed blocks shared by threads: a fixed number of slots of one size.
  *
  * Two threads that want one block load it once: the second waits for the first. A slot that
- * is pinned is not reused; since a thread pins few, a free one always comes.
+ * is pinned is not reused; since a thread pins few, a free one always comes. What is there is
+ * found, pinned and given back without a lock.
  */
 #ifndef BERTH_SQUASH_CACHE_H
 #define BERTH_SQUASH_CACHE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,11 +33,11 @@ struct cache_slot {
 	uint32_t len;  /* bytes in 'data' */
 	uint64_t next; /* the loader's, e.g. where the next block begins */
 	/* private to cache.c */
-	uint64_t key, aux;
-	uint32_t pins;
-	int32_t chain;
-	uint8_t state, used;
-};
+	_Atomic uint64_t key, aux;
+	_Atomic int32_t pins; /* negative: claimed, to be loaded */
+	_Atomic uint32_t chain;
+	_Atomic uint8_t state, used;
+} __attribute__((aligned(64))); /* so that threads that pin neighbours do not disturb each other */
 
 /* Fill slot->data (of the cache's slot size), len and next. 0, or -1 and *err. */
 typedef int (*cache_load)(void *arg, struct cache_slot *slot, struct berth_err *err);
@@ -47,6 +49,9 @@ struct cache *cache_free(struct cache *c);
 /* The slot of ('key', 'aux'), pinned, loaded if need be. NULL and *err. */
 struct cache_slot *cache_get(struct cache *c, struct cache_counts *counts, uint64_t key, uint64_t aux,
 			     cache_load load, void *arg, struct berth_err *err);
+/* Is the slot there, or being loaded? Only a guess: it may come or go meanwhile. */
+bool cache_has(struct cache *c, uint64_t key, uint64_t aux);
+
 /* NULL-safe. */
 void cache_put(struct cache *c, struct cache_counts *counts, struct cache_slot *slot);
 

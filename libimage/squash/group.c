@@ -8,7 +8,11 @@
 #include "libimage/squash/squash_i.h"
 
 enum {
-	SLOTS_A_WORKER = 2,	   /* it may pin one and load another */
+	/* What a worker pins at most: a span and the one it loads; what it keeps, the cursors of
+	 * a listing and of what is looked at meanwhile, and one that it loads. */
+	DATA_PINS = 2,
+	META_PINS = META_KEPT + 4,
+	WORKERS_MAX = 1024,	   /* LIMIT: far more than there are cores to decompress */
 	CACHE_SLOTS_MAX = 1 << 20, /* LIMIT: 4 GiB, the most a site may set, of the smallest blocks */
 };
 
@@ -73,7 +77,7 @@ int squash_share(struct squash *const *v, size_t n, uint64_t cache_bytes, uint32
 	struct group *g;
 	uint64_t slots;
 
-	if (n < 1 || n > SQUASH_SHARE_MAX)
+	if (n < 1 || n > SQUASH_SHARE_MAX || workers < 1 || workers > WORKERS_MAX)
 		return berth_fail(err, BERTH_EBUG, 0, "%zu file systems cannot share a cache", n);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i]->group)
@@ -88,12 +92,13 @@ int squash_share(struct squash *const *v, size_t n, uint64_t cache_bytes, uint32
 			g->block_size = v[i]->info.block_size;
 	}
 	slots = cache_bytes / g->block_size;
-	if (slots < (uint64_t)workers * SLOTS_A_WORKER)
-		slots = (uint64_t)workers * SLOTS_A_WORKER;
 	if (slots > CACHE_SLOTS_MAX)
 		slots = CACHE_SLOTS_MAX;
+	if (slots < workers * DATA_PINS)
+		slots = workers * DATA_PINS;
 	g->data = cache_new((uint32_t)slots, g->block_size);
-	g->meta = cache_new(META_SLOTS, META_BYTES);
+	slots = META_SLOTS > workers * META_PINS ? META_SLOTS : workers * META_PINS;
+	g->meta = cache_new((uint32_t)slots, META_BYTES);
 	if (!g->data || !g->meta) {
 		group_free(g);
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot make the block cache");
@@ -139,7 +144,7 @@ int squash_worker_new(struct squash *const *v, size_t n, struct squash_worker **
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot make a reader");
-	w->packed = malloc(g->block_size > META_BYTES ? g->block_size : META_BYTES);
+	w->packed = malloc(g->block_size);
 	w->unpack = unpack_new();
 	w->group = g;
 	(void)pthread_mutex_lock(&g->lock);
@@ -159,6 +164,7 @@ struct squash_worker *squash_worker_free(struct squash_worker *w)
 	if (w) {
 		struct group *g = w->group;
 
+		meta_forget(w);
 		(void)pthread_mutex_lock(&g->lock);
 		for (struct squash_worker **p = &g->workers; *p; p = &(*p)->next) {
 			if (*p == w) {
@@ -175,10 +181,10 @@ struct squash_worker *squash_worker_free(struct squash_worker *w)
 	return NULL;
 }
 
-int squash_unpack(struct squash_worker *w, const struct squash *fs, uint32_t n, uint8_t *out,
-		  uint32_t max, struct berth_err *err)
+int squash_unpack(struct squash_worker *w, const struct squash *fs, const uint8_t *in, uint32_t n,
+		  uint8_t *out, uint32_t max, struct berth_err *err)
 {
-	int64_t got = unpack_block(w->unpack, fs->compressor_id, w->packed, n, out, max);
+	int64_t got = unpack_block(w->unpack, fs->compressor_id, in, n, out, max);
 
 	count(&w->n.unpacked, 1);
 	if (got == UNPACK_NO_MEMORY)

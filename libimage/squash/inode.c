@@ -30,13 +30,17 @@ static const struct {
 static int get_id(struct squash_worker *w, const struct squash *fs, uint16_t i, uint32_t *ret,
 		  struct berth_err *err)
 {
-	uint8_t raw[4];
+	struct id_kept *kept = &w->ids[i % IDS_KEPT];
+	uint8_t raw[ID_BYTES];
 
-	if (i >= fs->ids)
-		return squash_damaged(err, "owner %u of %" PRIu32, i, fs->ids);
-	if (meta_table(w, fs, fs->id_table, i, raw, sizeof(raw), err) < 0)
-		return -1;
-	*ret = num_le32(raw);
+	if (kept->fs != fs || kept->i != i) {
+		if (meta_table(w, &fs->ids, i, raw, err) < 0)
+			return -1;
+		kept->fs = fs;
+		kept->i = i;
+		kept->id = num_le32(raw);
+	}
+	*ret = kept->id;
 	return 0;
 }
 
@@ -77,10 +81,10 @@ static int parse_file(const struct squash *s, struct squash_inode *o, const uint
 		o->size = num_le32(p + 12);
 		o->nlink = 1;
 	}
-	if (o->size / s->info.block_size >= FILE_BLOCKS_MAX)
+	if (o->size >> s->block_log >= FILE_BLOCKS_MAX)
 		return squash_damaged(err, "a file of %" PRIu64 " bytes", o->size);
-	if (o->fragment != NO_FRAGMENT && o->fragment >= s->fragments)
-		return squash_damaged(err, "fragment %" PRIu32 " of %" PRIu32, o->fragment, s->fragments);
+	if (o->fragment != NO_FRAGMENT && o->fragment >= s->fragments.n)
+		return squash_damaged(err, "fragment %" PRIu32 " of %" PRIu32, o->fragment, s->fragments.n);
 	if (sparse > o->size)
 		sparse = o->size;
 	o->blocks = (o->size - sparse + 511) / 512;

@@ -146,14 +146,21 @@ int squash_pin(struct squash_worker *w, const struct squash_inode *file, uint64_
 	       struct squash_span *ret, struct berth_err *err);
 void squash_unpin(struct squash_worker *w, struct squash_span *span);
 
-/* Copy up to 'len' bytes at 'off'. Returns the count (short only at the end of the file), or -1. */
+/*
+ * Copy up to 'len' bytes at 'off'. Returns the count (short only at the end of the file), or -1.
+ * Blocks that are wanted whole, and those stored as they are, are not put in the cache.
+ */
 ssize_t squash_read(struct squash_worker *w, const struct squash_inode *file, uint64_t off, void *buf,
 		    size_t len, struct berth_err *err);
 
-enum { SQUASH_NO_XATTR = -2 };
-int squash_fd(const struct squash *s);
+/*
+ * Do the bytes at 'off' lie in the image as they are? Returns 1 with where, in the file that was
+ * opened, and how many (at most 'len') in one piece; 0: no, they must be read; or -1.
+ */
 int squash_raw(struct squash_worker *w, const struct squash_inode *file, uint64_t off, size_t len,
 	       uint64_t *ret_at, size_t *ret_len, struct berth_err *err);
+enum { SQUASH_NO_XATTR = -2 };
+int squash_fd(const struct squash *s);
 typedef int (*squash_xattr_each)(void *arg, const char *name, size_t value_len);
 int squash_xattr_list(struct squash_worker *w, const struct squash_inode *o, squash_xattr_each each,
 		      void *arg, struct berth_err *err);

@@ -15,7 +15,6 @@
 #include "libimage/squash/squash_i.h"
 
 enum {
-	SUPER_BYTES = 96,
 	SUPER_MAGIC = 0x73717368,
 	BLOCK_LOG_MIN = 12,
 	BLOCK_LOG_MAX = 20, /* LIMIT: the format's, blocks of 1 MiB */
@@ -57,12 +56,13 @@ int squash_pread(const struct squash *s, struct counts *counts, void *buf, size_
 	return 0;
 }
 
-/* A table of 'n' records of 'size' bytes must have room for its pointers. */
-static int check_table(const struct squash *s, const char *what, uint64_t at, uint64_t n,
-		       uint32_t size, struct berth_err *err)
+/* A table must have room for its pointers. */
+static int check_table(const struct squash *s, struct table *t, const char *what, uint64_t at, uint32_t n,
+		       uint32_t record, struct berth_err *err)
 {
-	uint64_t blocks = (n * size + META_BYTES - 1) / META_BYTES;
+	uint64_t blocks = ((uint64_t)n * record + META_BYTES - 1) / META_BYTES;
 
+	*t = (struct table){ .fs = s, .what = what, .at = at, .n = n, .record = record };
 	if (at < SUPER_BYTES || at > s->size || blocks * 8 > s->size - at)
 		return squash_damaged(err, "its %s table lies outside", what);
 	return 0;
@@ -72,7 +72,7 @@ static int check_super(struct squash *s, const uint8_t *sb, uint64_t room, struc
 {
 	uint16_t id = num_le16(sb + 20), log = num_le16(sb + 22);
 	uint32_t block = num_le32(sb + 12);
-	uint64_t export_table = num_le64(sb + 88), xattr = num_le64(sb + 56);
+	uint64_t fragments = num_le64(sb + 80), export_table = num_le64(sb + 88), xattr = num_le64(sb + 56);
 
 	if (num_le32(sb) != SUPER_MAGIC)
 		return berth_fail(err, BERTH_EIMAGE, 0, "not a squashfs");
@@ -96,12 +96,9 @@ static int check_super(struct squash *s, const uint8_t *sb, uint64_t room, struc
 		return berth_hint(err, "copy it again; was the copy still running?");
 	}
 	s->compressor_id = id;
-	s->fragments = num_le32(sb + 16);
-	s->ids = num_le16(sb + 26);
-	s->id_table = num_le64(sb + 48);
+	s->block_log = log;
 	s->inode_table = num_le64(sb + 64);
 	s->dir_table = num_le64(sb + 72);
-	s->fragment_table = num_le64(sb + 80);
 	s->info = (struct squash_info){
 		.root = num_le64(sb + 32), .bytes_used = s->size, .block_size = block,
 		.inodes = num_le32(sb + 4), .has_xattrs = xattr != NO_TABLE,
@@ -110,16 +107,16 @@ static int check_super(struct squash *s, const uint8_t *sb, uint64_t room, struc
 	if (s->inode_table < SUPER_BYTES || s->inode_table >= s->dir_table ||
 	    s->dir_table > s->size)
 		return squash_damaged(err, "its inode and directory tables lie outside");
-	if (s->ids == 0 || check_table(s, "id", s->id_table, s->ids, 4, err) < 0)
-		return s->ids ? -1 : squash_damaged(err, "it has no id table");
-	s->dir_end = s->id_table;
-	if (s->fragment_table != NO_TABLE) {
-		if (check_table(s, "fragment", s->fragment_table, s->fragments, 16, err) < 0)
+	if (num_le16(sb + 26) == 0)
+		return squash_damaged(err, "it has no owners");
+	if (check_table(s, &s->ids, "owner", num_le64(sb + 48), num_le16(sb + 26), ID_BYTES, err) < 0)
+		return -1;
+	s->dir_end = s->ids.at;
+	if (fragments != NO_TABLE) {
+		if (check_table(s, &s->fragments, "fragment", fragments, num_le32(sb + 16), FRAGMENT_BYTES, err) < 0)
 			return -1;
-		if (s->fragment_table < s->dir_end)
-			s->dir_end = s->fragment_table;
-	} else {
-		s->fragments = 0;
+		if (fragments < s->dir_end)
+			s->dir_end = fragments;
 	}
 	if (export_table != NO_TABLE && export_table < s->dir_end)
 		s->dir_end = export_table;
