@@ -260,13 +260,15 @@ START_TEST(reads)
 		{ 5, 0, 0 },
 	};
 	uint64_t big = lookup(FUSE_ROOT_ID, "big");
+	size_t wrong = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		ck_assert_int_eq(ask_read(FUSE_READ, big, rows[i].off, rows[i].size), 0);
 		ck_assert_uint_eq(got.len, rows[i].len);
 		for (size_t k = 0; k < got.len; k++)
-			ck_assert_int_eq(got.body[k], 'x');
+			wrong += got.body[k] != 'x';
 	}
+	ck_assert_uint_eq(wrong, 0);
 	ck_assert_int_eq(ask_read(FUSE_READ, lookup(FUSE_ROOT_ID, "none"), 0, 4096), 0);
 	ck_assert_uint_eq(got.len, 0);
 	ck_assert_int_eq(ask_read(FUSE_READ, lookup(lookup(FUSE_ROOT_ID, "dir"), "link2"), 0, 4096), 0);
@@ -371,6 +373,8 @@ int main(void)
 		(void)fprintf(stderr, "cannot make an image; is mksquashfs there?\n");
 		return EXIT_FAILURE;
 	}
+	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(raw, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, init);
 	tcase_add_test(tc, names);

@@ -286,6 +286,8 @@ int main(void)
 		(void)fprintf(stderr, "cannot make images; is mksquashfs there?\n");
 		return EXIT_FAILURE;
 	}
+	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(one, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, look_up, 0, ARRAY_SIZE(rows));
 	tcase_add_test(tc, lists);
