@@ -95,17 +95,9 @@ static const struct group *group_of(gid_t gid)
 	return getgrgid(gid);
 }
 
-/*
- * Who and where the caller is. The home is passwd's, as with other runtimes: a HOME that
- * points elsewhere is a trick for one program, not where the user lives. Without an entry in
- * passwd HOME is all there is.
- */
-static int fill_caller(struct room_spec *spec, struct berth_err *err)
+/* Where the caller is, and by which numbers the system knows him. */
+static void fill_place(struct room_spec *spec)
 {
-	const struct passwd *pw;
-	const struct group *gr;
-	const char *home = getenv("HOME");
-
 	spec->uid = getuid();
 	spec->gid = getgid();
 	spec->cwd = getcwd(NULL, 0);
@@ -114,7 +106,19 @@ static int fill_caller(struct room_spec *spec, struct berth_err *err)
 		free(spec->cwd);
 		spec->cwd = NULL;
 	}
-	pw = passwd_of(spec->uid);
+}
+
+/*
+ * Who the caller is. The home is passwd's, as with other runtimes: a HOME that points elsewhere
+ * is a trick for one program, not where the user lives. Without an entry in passwd HOME is all
+ * there is.
+ */
+static int fill_names(struct room_spec *spec, struct berth_err *err)
+{
+	const struct passwd *pw = passwd_of(spec->uid);
+	const struct group *gr;
+	const char *home = getenv("HOME");
+
 	if (pw) {
 		home = pw->pw_dir;
 		if (keep(&spec->user, pw->pw_name, err) < 0)
@@ -131,8 +135,7 @@ static int job_parse(struct job *j, int argc, char **argv, int words, struct ber
 {
 	const char *const *env = (const char *const *)environ;
 
-	if (fill_caller(&j->spec, err) < 0)
-		return -1;
+	fill_place(&j->spec);
 	if (options_from_env(env, &j->spec, err) < 0)
 		return -1;
 	if (cli_global.verbose || cli_global.quiet) {
@@ -176,16 +179,22 @@ static int make_env(const struct room_spec *spec, const char *prompt, struct str
 	return env_apply(host, &edits, ret, err);
 }
 
-static int enter(struct job *j, struct berth_err *err)
+/* 'env' becomes the environment inside, with 'prompt' as make_env() takes it. */
+static int enter(struct job *j, const char *prompt, struct strlist *env, struct berth_err *err)
 {
 	const struct room_spec *spec = &j->spec;
+	cleanup(room_start_done) struct room_start start = ROOM_START_INIT;
 	cleanup(site_done) struct site site = { 0 };
 	char here[PATH_MAX];
 
-	if (site_load(&site, err) < 0)
+	/* The site's file before the user namespace, in which nothing is root's. Then what takes time
+	 * in another process; the rest of what this one needs it finds out meanwhile. */
+	if (site_load(&site, err) < 0 || room_begin(spec, &start, &j->stamps, err) < 0)
 		return -1;
 	log_line(LOG_DETAIL, "image %s", spec->image);
-	if (room_enter(spec, &site, &j->stamps, err) < 0)
+	if (fill_names(&j->spec, err) < 0 || make_env(spec, prompt, env, err) < 0)
+		return -1;
+	if (room_enter(spec, &site, &start, &j->stamps, err) < 0)
 		return -1;
 	if (room_chdir(spec, err) < 0)
 		return -1;
@@ -254,7 +263,7 @@ static int exec_job(struct job *j, struct berth_err *err)
 {
 	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
 
-	if (make_env(&j->spec, NULL, &env, err) < 0 || enter(j, err) < 0)
+	if (enter(j, NULL, &env, err) < 0)
 		return -1;
 	return become(j, j->argv, &env, err);
 }
@@ -267,7 +276,7 @@ static int run_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (make_env(&j->spec, NULL, &env, err) < 0 || enter(j, err) < 0)
+	if (enter(j, NULL, &env, err) < 0)
 		return -1;
 	if (executable(script)) {
 		words[0] = script;
@@ -290,7 +299,7 @@ static int shell_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (make_env(&j->spec, SHELL_PROMPT, &env, err) < 0 || enter(j, err) < 0)
+	if (enter(j, SHELL_PROMPT, &env, err) < 0)
 		return -1;
 	if (j->flags.shell) {
 		own = strdup(j->flags.shell);

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -112,6 +113,10 @@ static int prepare(struct step *s, struct berth_err *err)
 	s->host_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (s->host_ns < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot open /proc/self/ns/mnt");
+	/* PRIV: server and guard become our children, whom nobody reaps: so the numbers that are
+	 * written to the step's cgroup are theirs and nobody else's, dead or alive. */
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot become a subreaper");
 	/* Here, in the host's namespace: inside the room's it would keep that one alive. */
 	return s->req.image_kind == IMAGE_DIR ? 0 : server_spawn(&s->server, &ids, err);
 }
@@ -181,7 +186,7 @@ static bool is_mnt_ns(int fd)
 /* Launcher and server belong to the step: where its cgroups are is seen from a task's. */
 static void follow(struct step *s, const struct step_join *join)
 {
-	const pid_t ours[] = { getpid(), s->server.guard, server_alive(&s->server) ? s->server.pid : 0 };
+	const pid_t ours[] = { getpid(), s->server.guard, s->server.pid };
 
 	s->homeless = cgroup_follow(join->pid, s->req.job, s->req.step, ours, ARRAY_SIZE(ours)) != 0;
 }

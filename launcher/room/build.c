@@ -12,6 +12,7 @@
 
 #include "launcher/room/build.h"
 #include "launcher/room/ids.h"
+#include "launcher/room/prime.h"
 #include "launcher/room/skeleton.h"
 #include "launcher/view/plan.h"
 #include "libimage/base/cleanup.h"
@@ -176,7 +177,10 @@ static int attach_root(struct build *b, const struct room_spec *spec, int image_
 		entries = entries_make(b, err);
 		if (entries < 0)
 			return -1;
-		return b->arm->root_image(b->arm->ctx, image_fd, entries, &b->root_fd, err);
+		if (b->arm->root_image(b->arm->ctx, image_fd, entries, &b->root_fd, err) < 0)
+			return -1;
+		prime_names(b->root_fd);
+		return 0;
 	}
 	/* Anew: a descriptor from before the namespace cannot be cloned in it. */
 	dir = fd_open_user(spec->image, O_PATH | O_DIRECTORY);
@@ -236,6 +240,8 @@ int room_build(const struct arm *arm, const struct room_spec *spec, const struct
 	for (size_t i = 0; i < b.n; i++)
 		if (is_wanted(&b.v[i]) && attach_one(&b, &b.v[i], err) < 0)
 			return -1;
+	if (image_fd >= 0)
+		prime_pages(b.root_fd);
 	room_stamp(stamps, PHASE_BINDS);
 	if (arm->finish(arm->ctx, err) < 0)
 		return -1;

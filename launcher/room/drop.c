@@ -46,12 +46,14 @@ static int bounding_has(unsigned long cap)
 /* PRIV: rights are only taken away; a failure ends the start, for a program could gain what is left. */
 static int bounding_drop(struct berth_err *err)
 {
-	int has;
+	unsigned long cap = 0;
 
-	for (unsigned long cap = 0; (has = bounding_has(cap)) >= 0; cap++)
-		if (has && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return berth_fail(err, BERTH_ESYS, errno, "cannot drop capability %lu", cap);
-	return 0;
+	while (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+		cap++;
+	/* KERNEL: EINVAL beyond the last one that the running kernel has. */
+	if (errno == EINVAL && cap > 0)
+		return 0;
+	return berth_fail(err, BERTH_ESYS, errno, "cannot drop capability %lu", cap);
 }
 
 static int caps_check(struct berth_err *err)

@@ -55,15 +55,21 @@ static int enter_userns(uid_t uid, gid_t gid, struct berth_err *err)
 }
 
 /*
- * The namespaces of the room, and the server that stays outside of them. Root that may make a
- * mount namespace needs no user namespace; root without CAP_SYS_ADMIN (in another container,
- * say) is treated as any user.
+ * Root that may make a mount namespace needs no user namespace; root without CAP_SYS_ADMIN (in
+ * another container, say) is treated as any user.
  */
-static int enter_namespaces(const struct room_spec *spec, enum image_kind kind, const struct site *site,
-			    struct server *server, struct room_stamps *stamps, struct berth_err *err)
+int room_begin(const struct room_spec *spec, struct room_start *ret, struct room_stamps *stamps,
+	       struct berth_err *err)
 {
 	struct server_ids ids = { .uid = (uid_t)-1 };
+	cleanup_close int image_fd = -1;
+	struct image_pin pin;
 
+	room_stamp(stamps, stamps->ns[PHASE_START] ? PHASE_ASKED : PHASE_START);
+	/* A first look, as who the caller is: what kind of image decides whether to start a server. */
+	if (room_open_image(spec, &image_fd, &pin, err) < 0)
+		return -1;
+	ret->kind = pin.kind;
 	if (spec->uid == 0 && drop_can_mount()) {
 		/* PRIV: root's server needs nothing of root's: it reads descriptors it is given. */
 		ids = (struct server_ids){ .uid = UID_NOBODY, .gid = UID_NOBODY };
@@ -72,38 +78,39 @@ static int enter_namespaces(const struct room_spec *spec, enum image_kind kind, 
 			return -1;
 		room_stamp(stamps, PHASE_USERNS);
 	}
-	if (kind != IMAGE_DIR) {
-		if (server_spawn(server, &ids, err) < 0 ||
-		    server_watch(server, (int)site->start_wait_ms, err) < 0)
+	if (ret->kind != IMAGE_DIR) {
+		/* Before the room's namespace: inside of it the server would keep it alive. */
+		if (server_spawn(&ret->server, &ids, err) < 0)
 			return -1;
 		room_stamp(stamps, PHASE_SERVER);
 	}
-	/* Once only: every copy of the host's mount tree costs time by its size. */
+	return 0;
+}
+
+void room_start_done(struct room_start *s)
+{
+	server_done(&s->server);
+}
+
+int room_enter(const struct room_spec *spec, const struct site *site, struct room_start *start,
+	       struct room_stamps *stamps, struct berth_err *err)
+{
+	cleanup(arm_local_done) struct arm_local local = { .root_fd = -1 };
+	struct server *server = start->kind == IMAGE_DIR ? NULL : &start->server;
+	struct arm arm;
+	mode_t mask;
+
+	room_stamp(stamps, PHASE_SETTLED);
+	if (server && server_watch(server, (int)site->start_wait_ms, err) < 0)
+		return -1;
+	/* PRIV: in the user's own namespace, or root for itself. Once only: every copy of the host's
+	 * mount tree costs time by its size. */
 	if (unshare(CLONE_NEWNS) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot make a mount namespace");
 	if (arm_make_slave(err) < 0)
 		return -1;
 	room_stamp(stamps, PHASE_NS);
-	return 0;
-}
-
-int room_enter(const struct room_spec *spec, const struct site *site, struct room_stamps *stamps,
-	       struct berth_err *err)
-{
-	cleanup(server_done) struct server server = SERVER_NONE;
-	cleanup(arm_local_done) struct arm_local local = { .root_fd = -1 };
-	cleanup_close int image_fd = -1;
-	struct image_pin pin;
-	struct arm arm;
-	mode_t mask;
-
-	room_stamp(stamps, stamps->ns[PHASE_START] ? PHASE_ASKED : PHASE_START);
-	/* A first look, as who the caller is: what kind of image decides whether to start a server. */
-	if (room_open_image(spec, &image_fd, &pin, err) < 0 ||
-	    enter_namespaces(spec, pin.kind, site, &server, stamps, err) < 0)
-		return -1;
-	cleanup_close_fn(&image_fd);
-	arm_local_init(&local, spec->uid, spec->gid, pin.kind == IMAGE_DIR ? NULL : &server);
+	arm_local_init(&local, spec->uid, spec->gid, server);
 	local.cache_bytes = site->cache_bytes;
 	local.wait_ms = (int)site->start_wait_ms;
 	arm = arm_of_local(&local);
@@ -112,7 +119,7 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	if (room_build(&arm, spec, site, NULL, stamps, err) < 0)
 		return -1;
 	(void)umask(mask);
-	if (server_settle(&server, err) < 0)
+	if (server && server_settle(server, err) < 0)
 		return -1;
 	if (drop_caps(err) < 0)
 		return -1;

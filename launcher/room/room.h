@@ -11,8 +11,10 @@
 
 #include <limits.h>
 
+#include "launcher/room/server.h"
 #include "launcher/view/site.h"
 #include "launcher/view/spec.h"
+#include "libimage/base/pin.h"
 
 /* When each phase ended, CLOCK_MONOTONIC nanoseconds; 0: there was no such phase. */
 enum room_phase {
@@ -20,6 +22,7 @@ enum room_phase {
 	PHASE_ASKED,   /* the call, where the caller had stamped its start */
 	PHASE_USERNS,  /* user namespace made and mapped */
 	PHASE_SERVER,  /* berth-imgfs forked */
+	PHASE_SETTLED, /* the caller knows the rest of what it wants */
 	PHASE_NS,      /* mount namespace made, propagation slave */
 	PHASE_OPEN,    /* image and bind sources open */
 	PHASE_ROOT,    /* image attached */
@@ -34,16 +37,34 @@ struct room_stamps {
 	unsigned long long ns[PHASES];
 };
 
+/* A room that was begun: its image is known, and its server starts while the caller goes on. */
+struct room_start {
+	struct server server;
+	enum image_kind kind;
+};
+
+#define ROOM_START_INIT { .server = SERVER_NONE }
+
+/*
+ * Look at the image of 'spec', make the user namespace, start the server. Of 'spec' only image,
+ * pin, uid and gid need be filled in: what else a start takes is found out meanwhile.
+ * 'stamps' is all zero, or has PHASE_START.
+ */
+int room_begin(const struct room_spec *spec, struct room_start *ret, struct room_stamps *stamps,
+	       struct berth_err *err);
+
 /*
  * Build the room that 'spec' asks for and enter it. Afterwards this process has the image as
  * its root, no capability, no way to get one (no_new_privs), stands in "/", and has the
- * descriptors, umask, limits, signals and children it had before.
- * 'stamps' is all zero, or has PHASE_START.
+ * descriptors, umask, limits, signals and children it had before room_begin().
  * On failure the process is in an undefined place and must exit.
- * Fails: BERTH_ENOTFOUND, _EDENIED (image or bind source), _EIMAGE, _ECONFIG, _ESYS.
+ * Both fail: BERTH_ENOTFOUND, _EDENIED (image or bind source), _EIMAGE, _ECONFIG, _ESYS.
  */
-int room_enter(const struct room_spec *spec, const struct site *site, struct room_stamps *stamps,
-	       struct berth_err *err);
+int room_enter(const struct room_spec *spec, const struct site *site, struct room_start *start,
+	       struct room_stamps *stamps, struct berth_err *err);
+
+/* End the server of a room that was not entered. */
+void room_start_done(struct room_start *s);
 
 /* Now is the end of 'phase'. */
 void room_stamp(struct room_stamps *stamps, enum room_phase phase);

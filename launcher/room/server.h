@@ -2,20 +2,20 @@
 /*
  * server.h - start berth-imgfs, hand it its work, and bound the time it takes.
  *
- *   caller ---fork--- guard ---fork+exec--- berth-imgfs
- *      |  pipe 'settle'  |                       |
- *      '--------------------- control socket ----'
+ *   caller ---- maker ------ berth-imgfs     the caller sleeps until the maker has ended,
+ *     | |          '-- guard      |            so neither of the two is anybody's child
+ *     | '-- settle ------'        |
+ *     '------- control socket ----'
  *
  * The guard kills the server when the caller dies or the deadline passes before
  * server_settle(). It must be a process of its own: a caller that waits for an answer of a
  * stopped server sits in the kernel and runs no handler of its own; the server's death is what
  * ends that wait (ENOTCONN), because the server alone holds the FUSE descriptor.
- * After server_settle() the guard is gone and reaped, and the server is nobody's child.
+ * After server_settle() the guard ends.
  */
 #ifndef BERTH_SERVER_H
 #define BERTH_SERVER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,12 +24,15 @@ struct berth_err;
 struct server {
 	int control; /* -1: none, or handed its work */
 	int settle;
-	pid_t guard;  /* 0: none */
-	pid_t pid;    /* of berth-imgfs; what to do with it depends on server_alive() */
+	pid_t guard;  /* 0: none, or told to end */
+	pid_t pid;    /* of berth-imgfs; both are the caller's to reap where it is a subreaper */
 	int pidfd;    /* the same, and never another process */
 };
 
 #define SERVER_NONE { .control = -1, .settle = -1, .pidfd = -1 }
+
+/* What the guard is told: milliseconds from now on, or this. */
+enum { GUARD_SETTLE = 0 };
 
 struct server_ids {
 	uid_t uid; /* become this for good; (uid_t)-1: keep all ids, and CAP_SYS_CHROOT */
@@ -51,9 +54,6 @@ int server_watch(struct server *s, int wait_ms, struct berth_err *err);
  */
 int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse, int nfuse,
 		 uint64_t cache_bytes, int wait_ms, struct berth_err *err);
-
-/* Is it still running? Then 'pid' is its own. */
-bool server_alive(const struct server *s);
 
 /* The room is up: let the server live for as long as its mount does. */
 int server_settle(struct server *s, struct berth_err *err);

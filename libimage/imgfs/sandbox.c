@@ -11,8 +11,10 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -40,14 +42,15 @@ void sandbox_signals(void)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	sigset_t none;
 
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int s = 1; s <= SIGRTMAX; s++) {
 		/* A sanitizer reports through these. */
 		if (SANITIZED && (s == SIGSEGV || s == SIGBUS || s == SIGILL || s == SIGFPE || s == SIGABRT))
 			continue;
 		(void)sigaction(s, &ignore, NULL); /* fails for KILL, STOP and libc's own two */
 	}
+	/* Until here they were blocked, by who started us. */
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static int set_limit(__rlimit_resource_t what, uint64_t value, struct berth_err *err)
@@ -95,12 +98,14 @@ static int drop_capabilities(struct berth_err *err)
 	return 0;
 }
 
-int sandbox_drop(uint32_t workers, uint64_t cache_bytes, struct berth_err *err)
+int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err)
 {
 	/* LIMIT: address space: the program and its libraries, four malloc arenas of 64 MiB that
-	 * are reserved and hardly used, xz's 65 MiB at worst; per worker its stack, libfuse's
-	 * request buffer of 1 MiB and blocks of up to 1 MiB in and out (34 in the cache at least). */
-	uint64_t space = cache_bytes + (512ull << 20) + (uint64_t)workers * (16ull << 20);
+	 * are reserved and hardly used, xz's 65 MiB at worst; per worker its stack, its window of
+	 * the image and blocks of up to 1 MiB in and out (34 in the cache at least); per source what
+	 * is kept of its tables. */
+	uint64_t space = cache_bytes + (512ull << 20) + (uint64_t)workers * (16ull << 20) +
+			 (uint64_t)sources * (1ull << 20);
 
 	(void)mallopt(M_ARENA_MAX, 4);
 	/* Decompressors allocate and free their state for each block: keep it from mmap. */
@@ -127,55 +132,119 @@ int sandbox_drop(uint32_t workers, uint64_t cache_bytes, struct berth_err *err)
 #error "add this machine's AUDIT_ARCH_ number"
 #endif
 
-/* What serving takes; no open, no socket, no exec, no new thread. */
-static const unsigned int allowed[] = {
+/* What serving takes; no open, no socket, no exec, no new process. Sorted by filter_make(). */
+static unsigned int allowed[] = {
 	SYS_read, SYS_writev, SYS_pread64, SYS_write, /* requests, answers, the image, the log */
 	SYS_futex, SYS_sched_yield, SYS_restart_syscall,
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_getrandom, SYS_sched_getaffinity, /* malloc */
 	SYS_sendmsg, SYS_close, SYS_fstat, SYS_newfstatat,				     /* the reply */
+	SYS_set_robust_list, SYS_rseq,				    /* a thread's first */
 	SYS_clock_gettime, SYS_getpid, SYS_gettid, SYS_getuid, SYS_getgid,
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_tgkill, /* abort() */
 	SYS_exit, SYS_exit_group,
 };
 /* Allowed unless they ask for executable memory: the third argument. */
 static const unsigned int allowed_data[] = { SYS_mmap, SYS_mprotect };
+/* What clone() may be asked for: a thread of this process, and must. */
+enum {
+	THREAD_MUST = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD,
+	THREAD_MAY = THREAD_MUST | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SETTLS |
+		     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED,
+};
 
-enum { FILTER_MAX = 8 + 2 * ARRAY_SIZE(allowed) + 5 * ARRAY_SIZE(allowed_data) };
+enum {
+	LEAF = 3,	  /* numbers compared one by one */
+	FILTER_MAX = 256, /* LIMIT: a jump reaches no further; 70 are used */
+};
 
-static size_t make_filter(struct sock_filter *f)
+struct filter {
+	struct sock_filter op[FILTER_MAX];
+	unsigned short n;
+};
+
+static void emit(struct filter *f, uint16_t code, uint32_t k, uint8_t yes, uint8_t no)
 {
-	size_t n = 0;
+	f->op[f->n++] = (struct sock_filter){ .code = code, .jt = yes, .jf = no, .k = k };
+}
 
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 1, 0);
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+static void emit_return(struct filter *f, uint32_t what)
+{
+	emit(f, BPF_RET | BPF_K, what, 0, 0);
+}
+
+static void emit_load(struct filter *f, size_t at)
+{
+	emit(f, BPF_LD | BPF_W | BPF_ABS, (uint32_t)at, 0, 0);
+}
+
+/*
+ * Allow the numbers 'v', else kill.
+ * KERNEL: a search tree, because when a filter is installed the kernel runs it for each number
+ * there is, to learn which it need not run it for (5.11). A plain list would take as long as
+ * all else that the server does before it serves.
+ */
+static void emit_tree(struct filter *f, const unsigned int *v, size_t n)
+{
+	size_t half = n / 2, jump = f->n;
+
+	if (n > LEAF) {
+		emit(f, BPF_JMP | BPF_JGE | BPF_K, v[half], 0, 0);
+		emit_tree(f, v, half);
+		f->op[jump].jt = (uint8_t)(f->n - jump - 1);
+		emit_tree(f, v + half, n - half);
+		return;
 	}
+	for (size_t i = 0; i < n; i++)
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, v[i], (uint8_t)(n - i), 0);
+	emit_return(f, SECCOMP_RET_KILL_PROCESS);
+	emit_return(f, SECCOMP_RET_ALLOW);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void filter_make(struct filter *f)
+{
+	qsort(allowed, ARRAY_SIZE(allowed), sizeof(allowed[0]), by_number);
+	emit_load(f, offsetof(struct seccomp_data, arch));
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 1, 0);
+	emit_return(f, SECCOMP_RET_KILL_PROCESS);
+	emit_load(f, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < ARRAY_SIZE(allowed_data); i++) {
 		/* PROT_EXEC is in the low half; little endian on all machines above */
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed_data[i], 0, 4);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						      offsetof(struct seccomp_data, args[2]));
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, allowed_data[i], 0, 4);
+		emit_load(f, offsetof(struct seccomp_data, args[2]));
+		emit(f, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
+		emit_return(f, SECCOMP_RET_KILL_PROCESS);
+		emit_return(f, SECCOMP_RET_ALLOW);
 	}
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	return n;
+	/* clone3() keeps its arguments where a filter cannot look; libc then takes clone(). */
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1);
+	emit_return(f, SECCOMP_RET_ERRNO | ENOSYS);
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 6);
+	emit_load(f, offsetof(struct seccomp_data, args[0]));
+	emit(f, BPF_JMP | BPF_JSET | BPF_K, ~(uint32_t)THREAD_MAY, 3, 0);
+	emit(f, BPF_ALU | BPF_AND | BPF_K, THREAD_MUST, 0, 0);
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, THREAD_MUST, 0, 1);
+	emit_return(f, SECCOMP_RET_ALLOW);
+	emit_return(f, SECCOMP_RET_KILL_PROCESS);
+	emit_tree(f, allowed, ARRAY_SIZE(allowed));
 }
 
 int sandbox_close(struct berth_err *err)
 {
-	struct sock_filter filter[FILTER_MAX];
-	struct sock_fprog prog = { .filter = filter };
+	struct filter filter = { .n = 0 };
+	struct sock_fprog prog = { .filter = filter.op };
 
-	prog.len = (unsigned short)make_filter(filter);
+	filter_make(&filter);
+	prog.len = filter.n;
 	if (SANITIZED) /* they read /proc and start threads when they please */
 		return 0;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog) != 0)
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot install the system call filter");
 	return 0;
 }

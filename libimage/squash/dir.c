@@ -48,7 +48,7 @@ static int use_index(struct squash_worker *w, const struct squash_inode *dir, ui
 	struct meta_cur m;
 	int rc;
 
-	meta_init(&m, w, w->s->inode_table, w->s->dir_table);
+	meta_init(&m, w, dir->fs, dir->fs->inode_table, dir->fs->dir_table);
 	rc = dir->index_count ? meta_seek(&m, dir->tail_block, dir->tail_offset, err) : 0;
 	for (uint32_t i = 0; rc == 0 && i < dir->index_count; i++) {
 		uint32_t n;
@@ -65,7 +65,7 @@ static int use_index(struct squash_worker *w, const struct squash_inode *dir, ui
 		if (name ? strcmp(text, name) > 0 : num_le32(raw) > from)
 			break;
 		*pos = num_le32(raw);
-		*block = w->s->dir_table + num_le32(raw + 4);
+		*block = dir->fs->dir_table + num_le32(raw + 4);
 	}
 	meta_done(&m);
 	return rc;
@@ -74,10 +74,10 @@ static int use_index(struct squash_worker *w, const struct squash_inode *dir, ui
 static int walk_start(struct squash_worker *w, const struct squash_inode *dir, uint64_t from,
 		      const char *name, struct walk *ret, struct berth_err *err)
 {
-	uint64_t block = w->s->dir_table + dir->data_start;
+	uint64_t block = dir->fs->dir_table + dir->data_start;
 
 	*ret = (struct walk){ .end = dir->size > DOTS ? dir->size - DOTS : 0 };
-	meta_init(&ret->m, w, w->s->dir_table, w->s->dir_end);
+	meta_init(&ret->m, w, dir->fs, dir->fs->dir_table, dir->fs->dir_end);
 	if (!S_ISDIR(dir->mode))
 		return squash_damaged(err, "a directory is none");
 	if (ret->end == 0)

@@ -27,15 +27,20 @@ static const struct {
 	[13] = { S_IFIFO, 8 }, [14] = { S_IFSOCK, 8 },
 };
 
-static int get_id(struct squash_worker *w, uint16_t i, uint32_t *ret, struct berth_err *err)
+static int get_id(struct squash_worker *w, const struct squash *fs, uint16_t i, uint32_t *ret,
+		  struct berth_err *err)
 {
-	uint8_t raw[4];
+	struct id_kept *kept = &w->ids[i % IDS_KEPT];
+	uint8_t raw[ID_BYTES];
 
-	if (i >= w->s->ids)
-		return squash_damaged(err, "owner %u of %" PRIu32, i, w->s->ids);
-	if (meta_table(w, w->s->id_table, i, raw, sizeof(raw), err) < 0)
-		return -1;
-	*ret = num_le32(raw);
+	if (kept->fs != fs || kept->i != i) {
+		if (meta_table(w, &fs->ids, i, raw, err) < 0)
+			return -1;
+		kept->fs = fs;
+		kept->i = i;
+		kept->id = num_le32(raw);
+	}
+	*ret = kept->id;
 	return 0;
 }
 
@@ -76,10 +81,10 @@ static int parse_file(const struct squash *s, struct squash_inode *o, const uint
 		o->size = num_le32(p + 12);
 		o->nlink = 1;
 	}
-	if (o->size / s->info.block_size >= FILE_BLOCKS_MAX)
+	if (o->size >> s->block_log >= FILE_BLOCKS_MAX)
 		return squash_damaged(err, "a file of %" PRIu64 " bytes", o->size);
-	if (o->fragment != NO_FRAGMENT && o->fragment >= s->fragments)
-		return squash_damaged(err, "fragment %" PRIu32 " of %" PRIu32, o->fragment, s->fragments);
+	if (o->fragment != NO_FRAGMENT && o->fragment >= s->fragments.n)
+		return squash_damaged(err, "fragment %" PRIu32 " of %" PRIu32, o->fragment, s->fragments.n);
 	if (sparse > o->size)
 		sparse = o->size;
 	o->blocks = (o->size - sparse + 511) / 512;
@@ -121,11 +126,12 @@ static int parse(const struct squash *s, struct squash_inode *o, unsigned int ty
 	return 0;
 }
 
-int squash_inode_get(struct squash_worker *w, uint64_t ref, struct squash_inode *ret,
-		     struct berth_err *err)
+int squash_inode_get(struct squash_worker *w, struct squash *fs, uint64_t ref,
+		     struct squash_inode *ret, struct berth_err *err)
 {
-	struct squash *s = w->s;
-	struct squash_inode o = { .ref = ref, .fragment = NO_FRAGMENT };
+	struct squash_inode o = {
+		.fs = fs, .ref = ref, .fragment = NO_FRAGMENT, .xattr = SQUASH_XATTR_NONE,
+	};
 	uint8_t head[COMMON_BYTES], rest[40];
 	struct meta_cur m;
 	unsigned int type;
@@ -133,8 +139,8 @@ int squash_inode_get(struct squash_worker *w, uint64_t ref, struct squash_inode 
 
 	if (ref >> SQUASH_REF_BITS)
 		return squash_damaged(err, "an inode lies outside");
-	meta_init(&m, w, s->inode_table, s->dir_table);
-	rc = meta_seek(&m, s->inode_table + (ref >> 16), ref & 0xffff, err);
+	meta_init(&m, w, fs, fs->inode_table, fs->dir_table);
+	rc = meta_seek(&m, fs->inode_table + (ref >> 16), ref & 0xffff, err);
 	if (rc == 0)
 		rc = meta_read(&m, head, sizeof(head), err);
 	type = rc == 0 ? num_le16(head) : 0;
@@ -147,13 +153,13 @@ int squash_inode_get(struct squash_worker *w, uint64_t ref, struct squash_inode 
 		o.tail_offset = m.off;
 	}
 	meta_done(&m);
-	if (rc < 0 || parse(s, &o, type, rest, err) < 0)
+	if (rc < 0 || parse(fs, &o, type, rest, err) < 0)
 		return -1;
 	o.mode = types[type].type | (num_le16(head + 2) & 07777);
 	o.mtime = num_le32(head + 8);
 	o.ino = num_le32(head + 12);
-	if (get_id(w, num_le16(head + 4), &o.uid, err) < 0 ||
-	    get_id(w, num_le16(head + 6), &o.gid, err) < 0)
+	if (get_id(w, fs, num_le16(head + 4), &o.uid, err) < 0 ||
+	    get_id(w, fs, num_le16(head + 6), &o.gid, err) < 0)
 		return -1;
 	*ret = o;
 	return 0;
@@ -167,7 +173,7 @@ ssize_t squash_readlink(struct squash_worker *w, const struct squash_inode *inod
 
 	if (!S_ISLNK(inode->mode))
 		return berth_fail(err, BERTH_EBUG, 0, "not a symbolic link");
-	meta_init(&m, w, w->s->inode_table, w->s->dir_table);
+	meta_init(&m, w, inode->fs, inode->fs->inode_table, inode->fs->dir_table);
 	rc = meta_seek(&m, inode->tail_block, inode->tail_offset, err);
 	if (rc == 0)
 		rc = meta_read(&m, out, inode->size, err);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* prime.c - ask the image server early for what every program needs; see prime.h. */
+#include "config.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "launcher/room/prime.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/fd.h"
+
+enum {
+	LIST_BYTES = 32 * 1024, /* LIMIT: a root directory's entries, and the rest is asked for by name */
+	FILE_MAX = 4 * 1024 * 1024, /* LIMIT: bytes of a file; a libc has two million */
+	/* KERNEL: so much at most is read ahead by one call, the bdi's read_ahead_kb. */
+	PIECE = 128 * 1024,
+};
+
+#define LIBC "libc.so.6"
+
+/*
+ * Where the kernel finds the interpreter of this machine's programs, and where the C library is
+ * that does not lie beside it; NULL: they are one.
+ */
+static const struct {
+	const char *interpreter, *libs;
+} machine[] = {
+#if defined(__x86_64__)
+	{ "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu" },
+	{ "/lib/ld-musl-x86_64.so.1", NULL },
+#elif defined(__aarch64__)
+	{ "/lib/ld-linux-aarch64.so.1", "/lib/aarch64-linux-gnu" },
+	{ "/lib/ld-musl-aarch64.so.1", NULL },
+#elif defined(__powerpc64__)
+	{ "/lib64/ld64.so.2", "/lib/powerpc64le-linux-gnu" },
+	{ "/lib/ld-musl-powerpc64le.so.1", NULL },
+#elif defined(__riscv)
+	{ "/lib/ld-linux-riscv64-lp64d.so.1", "/lib/riscv64-linux-gnu" },
+	{ "/lib/ld-musl-riscv64.so.1", NULL },
+#else
+#error "add this machine's ELF interpreter"
+#endif
+};
+
+void prime_names(int root_fd)
+{
+	cleanup_close int fd = fd_open_in_root(root_fd, "/", O_RDONLY | O_DIRECTORY);
+	char buf[LIST_BYTES];
+
+	/* KERNEL: a directory that is read from its start is asked for with all attributes
+	 * (READDIRPLUS), and no entry that was seen needs a LOOKUP any more. */
+	if (fd >= 0)
+		(void)getdents64(fd, buf, sizeof(buf));
+}
+
+static int open_file(int root_fd, const char *path)
+{
+	return fd_open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+}
+
+static void read_ahead(int fd)
+{
+	struct stat st;
+	off_t end;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	end = st.st_size < FILE_MAX ? st.st_size : FILE_MAX;
+	for (off_t at = 0; at < end; at += PIECE)
+		(void)posix_fadvise(fd, at, PIECE, POSIX_FADV_WILLNEED);
+}
+
+/* The library lies beside the interpreter, where links to that lead, or in 'dir'. */
+static int open_libc(int root_fd, int interpreter, const char *dir)
+{
+	char link[32], path[PATH_MAX];
+	const char *slash;
+	ssize_t n;
+	int fd = -1;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", interpreter);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	slash = strrchr(path, '/');
+	if (slash && (size_t)(slash - path) + sizeof("/" LIBC) <= sizeof(path)) {
+		memcpy(path + (slash - path), "/" LIBC, sizeof("/" LIBC));
+		fd = open_file(root_fd, path);
+	}
+	if (fd < 0 && dir) {
+		(void)snprintf(path, sizeof(path), "%s/" LIBC, dir);
+		fd = open_file(root_fd, path);
+	}
+	return fd;
+}
+
+/* A mount of the kernel's own decompresses what is to be read ahead before it returns. */
+static bool is_served(int root_fd)
+{
+	struct statx st;
+
+	/* KERNEL: such a mount has a block device, a server's a number without one. */
+	return statx(root_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) == 0 &&
+	       st.stx_dev_major == 0;
+}
+
+void prime_pages(int root_fd)
+{
+	if (!is_served(root_fd))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(machine); i++) {
+		cleanup_close int libc = -1, fd = open_file(root_fd, machine[i].interpreter);
+
+		if (fd < 0)
+			continue;
+		read_ahead(fd);
+		/* musl's interpreter is its C library. */
+		if (machine[i].libs)
+			libc = open_libc(root_fd, fd, machine[i].libs);
+		read_ahead(libc);
+		return;
+	}
+}
