@@ -36,7 +36,7 @@ counted()
 	local script=$1
 
 	shift
-	run in_image "$@" "$T/mnt" bash -ec '
+	undropped run in_image "$@" "$T/mnt" bash -ec '
 		cd "$2"
 		count() { "$T/bin/imgfs-count" . "$@" 2>"$T/costs" >"$T/out"; }
 		get() { awk -v n="$1" "\$1 == n { s = \$2 } END { print s + 0 }" "$T/costs"; }
@@ -135,7 +135,7 @@ for d, _, names in os.walk(\".\"):
 # there, of one directory below the root.
 first_byte()
 {
-	run in_image "${@:2}" "$1" "$T/mnt" bash -ec '
+	undropped run in_image "${@:2}" "$1" "$T/mnt" bash -ec '
 		head -c 1 "$1/zz-first/program" >/dev/null
 		"$2" --stats 9 9<"$1" | grep -E "^(requests|image_reads|unpacked|op_)"' _ "$T/mnt" "$IMGFS"
 	[ "$status" -eq 0 ] || fail "no statistics"
