@@ -81,8 +81,10 @@ int stats_print(const char *fd_text);
 /* sandbox.c */
 void sandbox_signals(void);
 /* No privileges, no new ones, no core, bounded memory, an empty root where that is allowed. */
-int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err);
+int sandbox_drop(struct berth_err *err);
 /* From here on only the listed system calls. There must be no second thread yet. */
 int sandbox_close(struct berth_err *err);
+/* Bound the memory further, now that it is known what is served. */
+int sandbox_limit(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err);
 
 #endif
