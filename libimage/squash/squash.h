@@ -80,6 +80,8 @@ int squash_open(int fd, uint64_t offset, uint64_t size, struct squash **ret, str
 /* NULL-safe; after the last worker of its group is freed. */
 struct squash *squash_close(struct squash *s);
 const struct squash_info *squash_info(const struct squash *s);
+/* The descriptor it was opened with, which is the caller's. */
+int squash_fd(const struct squash *s);
 
 /*
  * Make the 'n' file systems one group: one cache of data blocks of 'cache_bytes' in all (but not
@@ -161,14 +163,6 @@ ssize_t squash_read(struct squash_worker *w, const struct squash_inode *file, ui
  */
 int squash_raw(struct squash_worker *w, const struct squash_inode *file, uint64_t off, size_t len,
 	       uint64_t *ret_at, size_t *ret_len, struct berth_err *err);
-enum { SQUASH_NO_XATTR = -2 };
-int squash_fd(const struct squash *s);
-typedef int (*squash_xattr_each)(void *arg, const char *name, size_t value_len);
-int squash_xattr_list(struct squash_worker *w, const struct squash_inode *o, squash_xattr_each each,
-		      void *arg, struct berth_err *err);
-ssize_t squash_xattr_get(struct squash_worker *w, const struct squash_inode *o, const char *name, void *buf,
-			 size_t size, struct berth_err *err);
-int squash_xattr_any(struct squash_worker *w, struct squash *fs, const char *prefix, struct berth_err *err);
 
 /*
  * Extended attributes, of all kinds that squashfs has, under their full names ("user.x"). What of

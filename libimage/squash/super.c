@@ -174,3 +174,8 @@ const struct squash_info *squash_info(const struct squash *s)
 {
 	return &s->info;
 }
+
+int squash_fd(const struct squash *s)
+{
+	return s->fd;
+}
