@@ -218,7 +218,8 @@ int squash_write_dir(int dir_fd, int out_fd, uint64_t at, const struct squash_wr
 	ops.skip_dev = out.st_dev;
 	ops.skip_ino = out.st_ino;
 	out_file_init(&w.out, out_fd, at);
-	if (writer_open(&w, err) == 0 && tree_scan(dir_fd, &ops, &w.tree, err) == 0)
+	if (writer_open(&w, err) == 0 && tree_scan(dir_fd, &ops, &w.tree, err) == 0 &&
+	    tree_read(dir_fd, &ops, &w.tree, err) == 0)
 		rc = finish_image(&w, err);
 	if (rc == 0 && ret)
 		*ret = (struct squash_write_result){
