@@ -5,11 +5,11 @@
 # how they are installed without any service being started. Sourced by quickstart and check.
 
 PACKAGES_BUILD="autoconf automake libtool make gcc libc6-dev pkg-config xz-utils
-	libsquashfs-dev libfuse3-dev libslurm-dev"
+	libsquashfs-dev libzstd-dev libdeflate-dev liblz4-dev liblzma-dev libslurm-dev"
 PACKAGES_CLUSTER="munge slurmctld slurmd slurm-client libpmix2 libpmi2-0 util-linux mount procps"
 PACKAGES_IMAGE="mmdebstrap mpich libmpich-dev openmpi-bin libopenmpi-dev"
 PACKAGES_TEST="check bats cppcheck shellcheck mandoc clang llvm squashfs-tools libclang-rt-dev
-	python3 strace file fuse3 libcap2-bin"
+	python3 strace file fuse3 libfuse3-dev libcap2-bin"
 
 # packages_missing NAME...: those that are not installed.
 packages_missing()

@@ -58,3 +58,31 @@ AC_DEFUN([BERTH_HARDENING], [
   ])
   AC_SUBST([HARD_CPPFLAGS]) AC_SUBST([HARD_CFLAGS]) AC_SUBST([HARD_LDFLAGS])
 ])
+
+# BERTH_STATIC_SERVER: is berth-imgfs a static program? It starts with every image, and its
+# shared libraries would cost two thirds of that. Sanitizers need the shared ones.
+AC_DEFUN([BERTH_STATIC_SERVER], [
+  AC_ARG_ENABLE([static-server], [AS_HELP_STRING([--disable-static-server],
+    [link berth-imgfs with shared libraries; its start takes twice as long])], [], [enable_static_server=check])
+  SERVER_LDFLAGS=-pie
+  AS_IF([test "x$enable_sanitizers" = xyes || test "x$enable_fuzzing" = xyes], [enable_static_server=no])
+  AS_IF([test "x$enable_static_server" != xno], [
+    AC_MSG_CHECKING([for static libraries for berth-imgfs])
+    berth_save_LIBS=$LIBS berth_save_LDFLAGS=$LDFLAGS berth_save_CFLAGS=$CFLAGS
+    LIBS="$UNPACK_LIBS -lpthread" LDFLAGS="$LDFLAGS -static-pie" CFLAGS="$CFLAGS -fPIE"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+        #include <pthread.h>
+        #include <zstd.h>
+        #include <libdeflate.h>
+        #include <lz4.h>
+        #include <lzma.h>]],
+      [[return !ZSTD_createDCtx() || !libdeflate_alloc_decompressor() || LZ4_versionNumber() < 1 ||
+        lzma_version_number() < 1 || pthread_self() == 0;]])],
+      [AC_MSG_RESULT([yes]); SERVER_LDFLAGS=-static-pie],
+      [AC_MSG_RESULT([no])
+       AS_IF([test "x$enable_static_server" = xyes],
+             [AC_MSG_ERROR([no static libraries for berth-imgfs; install them or leave --enable-static-server out])])])
+    LIBS=$berth_save_LIBS LDFLAGS=$berth_save_LDFLAGS CFLAGS=$berth_save_CFLAGS
+  ])
+  AC_SUBST([SERVER_LDFLAGS])
+])

@@ -48,36 +48,40 @@ static enum tree_kind kind_of(mode_t mode)
 	return S_ISDIR(mode) ? TREE_DIR : S_ISLNK(mode) ? TREE_LINK : TREE_FILE;
 }
 
-/* The image as tree.h asks it; ids are inode references. */
+/* The image as tree.h asks it. */
+struct ask {
+	struct imgfs *fs;
+	struct squash_worker *w;
+};
+
 static int ask_lookup(void *arg, uint64_t dir, const char *name, struct tree_node *ret,
 		      struct berth_err *err)
 {
-	struct squash_inode inode;
-	struct squash_dirent ent;
-	int rc;
+	struct ask *a = arg;
+	struct stack_found found;
+	int rc = stack_lookup(a->fs->stack, a->w, dir, name, &found, err);
 
-	if (squash_inode_get(arg, dir, &inode, err) < 0)
-		return -1;
-	rc = squash_lookup(arg, &inode, name, &ent, err);
 	if (rc > 0)
-		*ret = (struct tree_node){ .id = ent.ref, .kind = kind_of(ent.type) };
+		*ret = (struct tree_node){ .id = found.id, .kind = kind_of(found.type) };
 	return rc;
 }
 
 static int ask_readlink(void *arg, uint64_t link, char out[PATH_MAX], struct berth_err *err)
 {
+	struct ask *a = arg;
 	struct squash_inode inode;
 
-	if (squash_inode_get(arg, link, &inode, err) < 0)
+	if (stack_inode(a->fs->stack, a->w, link, &inode, err) < 0)
 		return -1;
-	return squash_readlink(arg, &inode, out, err) < 0 ? -1 : 0;
+	return squash_readlink(a->w, &inode, out, err) < 0 ? -1 : 0;
 }
 
 static int add_entries(struct imgfs *fs, struct squash_worker *w, const char *text, size_t n,
 		       struct berth_err *err)
 {
+	struct ask ask = { .fs = fs, .w = w };
 	const struct tree_image image = {
-		.root = fs->root.ref, .lookup = ask_lookup, .readlink = ask_readlink, .arg = w,
+		.root = fs->root_id, .lookup = ask_lookup, .readlink = ask_readlink, .arg = &ask,
 	};
 
 	if (n > 0 && text[n - 1] != '\0')
@@ -108,7 +112,29 @@ static int load_entries(struct imgfs *fs, struct squash_worker *w, int fd, struc
 	return add_entries(fs, w, text, (size_t)st.st_size, err);
 }
 
-int image_load(struct imgfs *fs, int image_fd, int entries_fd, uint64_t cache_bytes,
+static int open_sources(struct imgfs *fs, const struct imgfs_start *start, const int *image_fds,
+			struct berth_err *err)
+{
+	uint64_t offset, size;
+
+	for (uint32_t i = 0; i < start->nsource; i++) {
+		offset = start->source[i].offset;
+		size = start->source[i].size;
+		if (size == 0 && image_locate(image_fds[i], &offset, &size, err) < 0)
+			return -1;
+		if (squash_open(image_fds[i], offset, size, &fs->squash[i], err) < 0)
+			return start->nsource > 1 ? berth_context(err, "source %" PRIu32, i + 1) : -1;
+		fs->nsource++;
+		fs->image_inodes += squash_info(fs->squash[i])->inodes;
+		if (i == 0) {
+			fs->offset = offset;
+			fs->size = size;
+		}
+	}
+	return 0;
+}
+
+int image_load(struct imgfs *fs, const struct imgfs_start *start, const int *image_fds, int entries_fd,
 	       struct berth_err *err)
 {
 	struct squash_worker *w;
@@ -117,15 +143,27 @@ int image_load(struct imgfs *fs, int image_fd, int entries_fd, uint64_t cache_by
 	fs->tree = tree_new();
 	if (!fs->tree)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot open the image");
-	if (image_locate(image_fd, &fs->offset, &fs->size, err) < 0 ||
-	    squash_open(image_fd, fs->offset, fs->size, cache_bytes, &fs->squash, err) < 0 ||
-	    squash_worker_new(fs->squash, &w, err) < 0)
+	if (open_sources(fs, start, image_fds, err) < 0)
 		return -1;
-	rc = squash_inode_get(w, squash_info(fs->squash)->root, &fs->root, err);
-	if (rc == 0 && !S_ISDIR(fs->root.mode))
-		rc = berth_fail(err, BERTH_EIMAGE, 0, "the image is damaged: its root is no directory");
+	fs->stack = stack_new(fs->squash, fs->nsource);
+	if (!fs->stack)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot open the image");
+	/* One reader more than there are workers: this one. */
+	if (squash_share(fs->squash, fs->nsource, start->cache_bytes, start->nfuse + 1, err) < 0 ||
+	    squash_worker_new(fs->squash, fs->nsource, &w, err) < 0)
+		return -1;
+	rc = stack_root(fs->stack, w, &fs->root_id, &fs->root, err);
 	if (rc == 0)
 		rc = load_entries(fs, w, entries_fd, err);
 	squash_worker_free(w);
 	return rc;
+}
+
+void image_close(struct imgfs *fs)
+{
+	fs->stack = stack_free(fs->stack);
+	fs->tree = tree_free(fs->tree);
+	for (uint32_t i = 0; i < fs->nsource; i++)
+		fs->squash[i] = squash_close(fs->squash[i]);
+	fs->nsource = 0;
 }

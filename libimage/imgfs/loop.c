@@ -1,190 +1,141 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * loop.c - the workers: each reads requests from its own descriptor of /dev/fuse and answers
- * there, so they share no queue in the kernel.
+ * there, so they share no queue of answers in the kernel. Requests wait in one queue, and the
+ * kernel wakes one of the workers that sleep there for each.
  *
- * The descriptors come from the launcher. libfuse's own threads would open /dev/fuse for
- * each clone, as a user who may not; so the threads are ours, and libfuse reads and writes
- * through two functions that use the calling thread's descriptor. An answer is always written
- * by the thread that read the request: the operations never hand one to another.
+ * The descriptors come from the launcher, made while it could open /dev/fuse. An answer is always
+ * written by the thread that read the request, on the descriptor it came from.
  *
- * The first descriptor takes part in the exchange of FUSE_INIT alone; the others wait.
+ * The first worker starts the second once it has answered something, and each the next: the room
+ * that waits for its first answer waits for no thread, however many there will be.
  */
 #include "config.h"
-
-#define FUSE_USE_VERSION 31
-#include <fuse_lowlevel.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/log.h"
-#include "libimage/imgfs/imgfs.h"
-
-/*
- * libfuse before 3.14 cannot be given the reading and writing, and from 3.18 on one may be built
- * without it, which it says when asked: then all workers share the first descriptor.
- */
-#define HAVE_CUSTOM_IO (FUSE_VERSION >= FUSE_MAKE_VERSION(3, 14))
+#include "libimage/imgfs/answer.h"
 
 static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	uint32_t parked;
-	bool ready;
-	struct fuse_session *session;
-	uint32_t n;
+	struct imgfs *fs;
+	uint32_t n; /* descriptors */
 	int fd[IMGFS_FUSE_MAX];
-	struct squash_worker *worker[IMGFS_FUSE_MAX];
-} pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	_Atomic(struct worker *) worker[IMGFS_FUSE_MAX]; /* NULL: not started */
+} pool;
 
-#if HAVE_CUSTOM_IO
-static _Thread_local int thread_fd = -1;
-
-static ssize_t io_read(int fd, void *buf, size_t n, void *userdata)
+static struct worker *worker_new(struct imgfs *fs, int fd, struct berth_err *err)
 {
-	(void)fd;
-	(void)userdata;
-	return read(thread_fd, buf, n);
-}
+	struct worker *w = calloc(1, sizeof(*w));
 
-static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
-{
-	(void)fd;
-	(void)userdata;
-	return writev(thread_fd, iov, count);
-}
-#endif
-
-void workers_release(void)
-{
-	(void)pthread_mutex_lock(&pool.lock);
-	pool.ready = true;
-	(void)pthread_cond_broadcast(&pool.changed);
-	(void)pthread_mutex_unlock(&pool.lock);
-}
-
-/* Serve worker 'i' until the mount is gone; that ends the process. */
-static _Noreturn void work(uint32_t i)
-{
-	struct fuse_buf buf = { 0 };
-
-#if HAVE_CUSTOM_IO
-	thread_fd = pool.fd[i];
-#endif
-	ops_thread(pool.worker[i]);
-	for (;;) {
-		int rc = fuse_session_receive_buf(pool.session, &buf);
-
-		if (rc == -EINTR)
-			continue;
-		if (rc <= 0) /* 0: ENODEV, the last mount of it is gone */
-			_exit(rc == 0 ? 0 : 1);
-		fuse_session_process_buf(pool.session, &buf);
+	if (!w) {
+		(void)berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start a worker");
+		return NULL;
 	}
+	w->fs = fs;
+	w->fd = fd;
+	if (squash_worker_new(fs->squash, fs->nsource, &w->squash, err) < 0) {
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+/* One request. The process ends when there will be no more. */
+static void serve_one(struct worker *w)
+{
+	ssize_t n = read(w->fd, w->request, sizeof(w->request));
+
+	if (n >= 0)
+		answer(w, w->request, (size_t)n);
+	else if (errno == ENODEV) /* KERNEL: the last mount of it is gone */
+		_exit(0);
+	else if (errno != EINTR && errno != EAGAIN && errno != ENOENT) /* ENOENT: asked no more */
+		_exit(1);
+}
+
+static void *worker_main(void *arg);
+
+/* Start worker 'i', if there is one. Without memory or threads for it, fewer serve. */
+static void start_next(uint32_t i)
+{
+	pthread_attr_t attr;
+	pthread_t id;
+
+	if (i >= pool.n)
+		return;
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	(void)pthread_create(&id, &attr, worker_main, (void *)(uintptr_t)i);
+	(void)pthread_attr_destroy(&attr);
 }
 
 static void *worker_main(void *arg)
 {
 	uint32_t i = (uint32_t)(uintptr_t)arg;
+	struct berth_err err = BERTH_ERR_INIT;
+	struct worker *w = worker_new(pool.fs, pool.fd[i], &err);
 
-	(void)pthread_mutex_lock(&pool.lock);
-	pool.parked++;
-	(void)pthread_cond_broadcast(&pool.changed);
-	while (!pool.ready)
-		(void)pthread_cond_wait(&pool.changed, &pool.lock);
-	(void)pthread_mutex_unlock(&pool.lock);
-	work(i);
+	if (!w)
+		return NULL;
+	pool.worker[i] = w;
+	start_next(i + 1);
+	for (;;)
+		serve_one(w);
 }
 
-uint32_t workers_park(const int *fuse_fds, uint32_t n)
+int workers_prepare(struct imgfs *fs, const int *fuse_fds, uint32_t n, struct berth_err *err)
 {
-	pthread_attr_t attr;
-	pthread_t id;
-
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pool.fs = fs;
+	pool.n = n;
 	memcpy(pool.fd, fuse_fds, n * sizeof(*fuse_fds));
-	for (uint32_t i = 0; i < n; i++) /* a read must wait, however the launcher opened it */
-		(void)fcntl(fuse_fds[i], F_SETFL, 0);
-	pool.n = 1;
-	while (pool.n < n && pthread_create(&id, &attr, worker_main, (void *)(uintptr_t)pool.n) == 0)
-		pool.n++;
-	(void)pthread_attr_destroy(&attr);
-	/* A thread that has only begun makes system calls which the filter would kill it for. */
-	(void)pthread_mutex_lock(&pool.lock);
-	while (pool.parked < pool.n - 1)
-		(void)pthread_cond_wait(&pool.changed, &pool.lock);
-	(void)pthread_mutex_unlock(&pool.lock);
-	for (uint32_t i = pool.n; i < n; i++) /* no more threads allowed: fewer serve */
-		(void)close(fuse_fds[i]);
-	return pool.n;
-}
-
-#if HAVE_CUSTOM_IO
-/* What cannot be had is no news to the user. */
-static void no_log(enum fuse_log_level level, const char *fmt, va_list ap)
-{
-	(void)level;
-	(void)fmt;
-	(void)ap;
-}
-
-static bool each_its_own(void)
-{
-	static const struct fuse_custom_io io = { .read = io_read, .writev = io_writev };
-	int rc;
-
-	fuse_set_log_func(no_log);
-	rc = fuse_session_custom_io(pool.session, &io, pool.fd[0]);
-	fuse_set_log_func(NULL);
-	return rc == 0;
-}
-#else
-static bool each_its_own(void)
-{
-	return false;
-}
-#endif
-
-/* Before the filter: libfuse tries /dev/null when it is given a descriptor in this way. */
-int workers_session(struct imgfs *fs, struct berth_err *err)
-{
-	char name[] = "berth-imgfs", *argv[] = { name, NULL };
-	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	char path[32];
-
-	pool.session = fuse_session_new(&args, &imgfs_ops, sizeof(imgfs_ops), fs);
-	fuse_opt_free_args(&args);
-	if (!pool.session)
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start the file system");
-	if (each_its_own())
-		return 0;
-	(void)snprintf(path, sizeof(path), "/dev/fd/%d", pool.fd[0]);
-	if (fuse_session_mount(pool.session, path) != 0)
-		return berth_fail(err, BERTH_ESYS, 0, "cannot start the file system");
-	return 0;
-}
-
-int workers_prepare(struct imgfs *fs, struct berth_err *err)
-{
-	for (uint32_t i = 0; i < pool.n; i++) {
-		if (squash_worker_new(fs->squash, &pool.worker[i], err) < 0)
-			return -1;
-	}
-	fs->workers = pool.n;
-	return 0;
+	fs->workers = n;
+	pool.worker[0] = worker_new(fs, fuse_fds[0], err);
+	return pool.worker[0] ? 0 : -1;
 }
 
 _Noreturn void serve(void)
 {
-	work(0);
+	struct worker *w = pool.worker[0];
+
+	serve_one(w);
+	start_next(1);
+	for (;;)
+		serve_one(w);
+}
+
+void workers_stats(const struct imgfs *fs, struct imgfs_stats *ret)
+{
+	const size_t n = sizeof(*ret) / sizeof(uint64_t);
+	uint64_t *sum = (uint64_t *)(void *)ret;
+	struct squash_stats r;
+	uint64_t running = 0;
+
+	*ret = (struct imgfs_stats){ 0 };
+	for (uint32_t i = 0; i < pool.n && pool.worker[i]; i++) {
+		const struct worker *w = pool.worker[i];
+		const uint64_t *one = (const uint64_t *)(const void *)&w->count;
+
+		for (size_t k = 0; k < n; k++)
+			sum[k] += __atomic_load_n(&one[k], __ATOMIC_RELAXED);
+		running++;
+	}
+	squash_stats(fs->squash[0], &r);
+	ret->image_reads = r.reads;
+	ret->image_bytes = r.read_bytes;
+	ret->unpacked = r.unpacked;
+	ret->cache_hits = r.cache_hits;
+	ret->cache_misses = r.cache_misses;
+	ret->lock_takes = r.lock_takes;
+	ret->lock_waits = r.lock_waits;
+	ret->load_waits = r.load_waits;
+	ret->workers = running;
+	ret->sources = fs->nsource;
 }

@@ -31,12 +31,12 @@ enum {
 	/* LIMIT: none of its own. The guard (launcher/room/server.h) knows the site's limit and when it begins: with the
 	 * step's first task, which may come much later than the server. It kills us in time. */
 	START_WAIT_MS = -1,
-	FDS_BEFORE_FUSE = 2, /* image, entries */
 };
 
 static const char usage[] =
 	"usage: berth-imgfs               serve an image; started by Berth, descriptor 3 is its socket\n"
 	"       berth-imgfs --locate FD   print \"OFFSET SIZE\" of the squashfs in an open image\n"
+	"       berth-imgfs --stats FD    print what the server of an open file of an image has counted\n"
 	"       berth-imgfs --version | --help\n";
 
 /* Descriptors 0 to 2 must be something, or a later open would become standard error. */
@@ -75,44 +75,51 @@ static int locate(const char *arg)
 	}
 	/* squash_open() looks at the superblock, so that the kernel does not get a bad one. */
 	if (image_locate((int)fd, &offset, &size, &err) < 0 ||
-	    squash_open((int)fd, offset, size, CACHE_DEFAULT, &fs.squash, &err) < 0) {
+	    squash_open((int)fd, offset, size, &fs.squash[0], &err) < 0) {
 		log_err(&err);
 		return 1;
 	}
-	squash_close(fs.squash);
+	squash_close(fs.squash[0]);
 	return printf("%" PRIu64 " %" PRIu64 "\n", offset, size) < 0 || fflush(stdout) != 0;
 }
 
-/* Everything that can fail. Leaves the workers parked and the image open. */
+static int check_start(const struct imgfs_start *req, const struct msg_fds *fds, struct berth_err *err)
+{
+	if (req->magic != IMGFS_MAGIC || req->nsource < 1 || req->nsource > IMGFS_SOURCES_MAX ||
+	    req->nfuse < 1 || req->nfuse > IMGFS_FUSE_MAX || fds->n != (int)(req->nsource + 1 + req->nfuse))
+		return berth_fail(err, BERTH_EBUG, 0, "the launcher is of another version");
+	return 0;
+}
+
+/* Everything that can fail. Leaves the image open and the first worker ready. */
 static int start(struct imgfs *fs, struct berth_err *err)
 {
-	cleanup(msg_fds_close) struct msg_fds fds = MSG_FDS_INIT;
-	struct imgfs_start req;
-	int image, entries, rc;
+	static struct imgfs_start req;
+	static struct msg_fds fds; /* the images' stay open for good */
+	int rc;
 
+	/* All that need not know the image goes before it comes: the room waits from then on. */
+	if (sandbox_drop(err) < 0 || sandbox_close(err) < 0)
+		return -1;
 	rc = msg_recv(IMGFS_CONTROL_FD, &req, sizeof(req), &fds, START_WAIT_MS, err);
 	if (rc == 0)
 		return berth_fail(err, BERTH_ENET, 0, "the launcher is gone");
 	if (rc < 0)
 		return berth_context(err, "no start from the launcher");
-	if (req.magic != IMGFS_MAGIC || req.nfuse < 1 || req.nfuse > IMGFS_FUSE_MAX || req.nsource != 1 ||
-	    fds.n != (int)(FDS_BEFORE_FUSE + req.nfuse))
-		return berth_fail(err, BERTH_EBUG, 0, "the launcher is of another version");
+	if (check_start(&req, &fds, err) < 0)
+		return -1;
 	if (req.cache_bytes == 0)
 		req.cache_bytes = CACHE_DEFAULT;
 	if (req.cache_bytes > CACHE_MAX)
 		req.cache_bytes = CACHE_MAX;
-	if (sandbox_drop(req.nfuse, req.cache_bytes, err) < 0)
+	if (sandbox_limit(req.nfuse, req.nsource, req.cache_bytes, err) < 0)
 		return -1;
-	image = msg_fds_take(&fds, 0);
-	entries = msg_fds_take(&fds, 1);
-	(void)workers_park(fds.fd + FDS_BEFORE_FUSE, req.nfuse);
-	fds.n = 0; /* theirs now */
-	if (workers_session(fs, err) < 0 || sandbox_close(err) < 0 ||
-	    image_load(fs, image, entries, req.cache_bytes, err) < 0)
+	for (uint32_t i = 0; i < req.nfuse; i++) /* a read must wait, however the launcher opened it */
+		(void)fcntl(fds.fd[req.nsource + 1 + i], F_SETFL, 0);
+	if (image_load(fs, &req, fds.fd, fds.fd[req.nsource], err) < 0)
 		return -1;
-	(void)close(entries);
-	return workers_prepare(fs, err);
+	(void)close(fds.fd[req.nsource]);
+	return workers_prepare(fs, fds.fd + req.nsource + 1, req.nfuse, err);
 }
 
 static int run(void)
@@ -149,6 +156,8 @@ int main(int argc, char **argv)
 	(void)umask(077);
 	if (argc == 3 && strcmp(argv[1], "--locate") == 0)
 		return locate(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "--stats") == 0)
+		return stats_print(argv[2]);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return printf("berth-imgfs %s\n", PACKAGE_VERSION) < 0;
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)

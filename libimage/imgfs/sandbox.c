@@ -6,13 +6,16 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -96,13 +99,21 @@ static int drop_capabilities(struct berth_err *err)
 	return 0;
 }
 
-int sandbox_drop(uint32_t workers, uint64_t cache_bytes, struct berth_err *err)
+int sandbox_limit(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err)
 {
 	/* LIMIT: address space: the program and its libraries, four malloc arenas of 64 MiB that
-	 * are reserved and hardly used, xz's 65 MiB at worst; per worker its stack, libfuse's
-	 * request buffer of 1 MiB and blocks of up to 1 MiB in and out (34 in the cache at least). */
-	uint64_t space = cache_bytes + (512ull << 20) + (uint64_t)workers * (16ull << 20);
+	 * are reserved and hardly used, xz's 65 MiB at worst; per worker its stack, its window of
+	 * the image and blocks of up to 1 MiB in and out (34 in the cache at least); per source what
+	 * is kept of its tables. */
+	uint64_t space = cache_bytes + (512ull << 20) + (uint64_t)workers * (16ull << 20) +
+			 (uint64_t)sources * (1ull << 20);
 
+	/* ASan's shadow takes terabytes of address space. */
+	return SANITIZED ? 0 : set_limit(RLIMIT_AS, space, err);
+}
+
+int sandbox_drop(struct berth_err *err)
+{
 	(void)mallopt(M_ARENA_MAX, 4);
 	/* Decompressors allocate and free their state for each block: keep it from mmap. */
 	(void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
@@ -112,8 +123,8 @@ int sandbox_drop(uint32_t workers, uint64_t cache_bytes, struct berth_err *err)
 	leave_files();
 	if (drop_capabilities(err) < 0 || set_limit(RLIMIT_CORE, 0, err) < 0)
 		return -1;
-	/* ASan's shadow takes terabytes of address space. */
-	return SANITIZED ? 0 : set_limit(RLIMIT_AS, space, err);
+	/* as much as can be asked for, until it is */
+	return sandbox_limit(IMGFS_FUSE_MAX, IMGFS_SOURCES_MAX, CACHE_MAX, err);
 }
 
 #if defined(__x86_64__)
@@ -128,55 +139,138 @@ int sandbox_drop(uint32_t workers, uint64_t cache_bytes, struct berth_err *err)
 #error "add this machine's AUDIT_ARCH_ number"
 #endif
 
-/* What serving takes; no open, no socket, no exec, no new thread. */
-static const unsigned int allowed[] = {
+/* What serving takes; no open, no socket, no exec, no new process. Sorted by filter_make(). */
+static unsigned int allowed[] = {
+#ifdef SYS_poll
+	SYS_poll, /* as libc spells ppoll() where there is one */
+#endif
 	SYS_read, SYS_writev, SYS_pread64, SYS_write, /* requests, answers, the image, the log */
 	SYS_futex, SYS_sched_yield, SYS_restart_syscall,
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_getrandom, SYS_sched_getaffinity, /* malloc */
-	SYS_sendmsg, SYS_close, SYS_fstat, SYS_newfstatat,				     /* the reply */
+	SYS_ppoll, SYS_recvmsg, SYS_sendmsg, SYS_close,		      /* the start and the reply to it */
+	SYS_fstat, SYS_newfstatat,				      /* of descriptors; no file has a name here */
+	SYS_set_robust_list, SYS_rseq,				    /* a thread's first */
 	SYS_clock_gettime, SYS_getpid, SYS_gettid, SYS_getuid, SYS_getgid,
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_tgkill, /* abort() */
 	SYS_exit, SYS_exit_group,
 };
 /* Allowed unless they ask for executable memory: the third argument. */
 static const unsigned int allowed_data[] = { SYS_mmap, SYS_mprotect };
+/* Allowed with one value of one argument: no other process's limits, no other change of a descriptor. */
+static const struct {
+	unsigned int nr, arg;
+	uint32_t value;
+} allowed_one[] = {
+	{ SYS_prlimit64, 0, 0 },
+	{ SYS_fcntl, 1, F_SETFL },
+};
+/* What clone() may be asked for: a thread of this process, and must. */
+enum {
+	THREAD_MUST = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD,
+	THREAD_MAY = THREAD_MUST | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SETTLS |
+		     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED,
+};
 
-enum { FILTER_MAX = 8 + 2 * ARRAY_SIZE(allowed) + 5 * ARRAY_SIZE(allowed_data) };
+enum {
+	LEAF = 3,	  /* numbers compared one by one */
+	FILTER_MAX = 256, /* LIMIT: a jump reaches no further; 70 are used */
+};
 
-static size_t make_filter(struct sock_filter *f)
+struct filter {
+	struct sock_filter op[FILTER_MAX];
+	unsigned short n;
+};
+
+static void emit(struct filter *f, uint16_t code, uint32_t k, uint8_t yes, uint8_t no)
 {
-	size_t n = 0;
+	f->op[f->n++] = (struct sock_filter){ .code = code, .jt = yes, .jf = no, .k = k };
+}
 
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 1, 0);
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+static void emit_return(struct filter *f, uint32_t what)
+{
+	emit(f, BPF_RET | BPF_K, what, 0, 0);
+}
+
+static void emit_load(struct filter *f, size_t at)
+{
+	emit(f, BPF_LD | BPF_W | BPF_ABS, (uint32_t)at, 0, 0);
+}
+
+/*
+ * Allow the numbers 'v', else kill.
+ * KERNEL: a search tree, because when a filter is installed the kernel runs it for each number
+ * there is, to learn which it need not run it for (5.11). A plain list would take as long as
+ * all else that the server does before it serves.
+ */
+static void emit_tree(struct filter *f, const unsigned int *v, size_t n)
+{
+	size_t half = n / 2, jump = f->n;
+
+	if (n > LEAF) {
+		emit(f, BPF_JMP | BPF_JGE | BPF_K, v[half], 0, 0);
+		emit_tree(f, v, half);
+		f->op[jump].jt = (uint8_t)(f->n - jump - 1);
+		emit_tree(f, v + half, n - half);
+		return;
 	}
+	for (size_t i = 0; i < n; i++)
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, v[i], (uint8_t)(n - i), 0);
+	emit_return(f, SECCOMP_RET_KILL_PROCESS);
+	emit_return(f, SECCOMP_RET_ALLOW);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void filter_make(struct filter *f)
+{
+	qsort(allowed, ARRAY_SIZE(allowed), sizeof(allowed[0]), by_number);
+	emit_load(f, offsetof(struct seccomp_data, arch));
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 1, 0);
+	emit_return(f, SECCOMP_RET_KILL_PROCESS);
+	emit_load(f, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < ARRAY_SIZE(allowed_data); i++) {
 		/* PROT_EXEC is in the low half; little endian on all machines above */
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed_data[i], 0, 4);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						      offsetof(struct seccomp_data, args[2]));
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, allowed_data[i], 0, 4);
+		emit_load(f, offsetof(struct seccomp_data, args[2]));
+		emit(f, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
+		emit_return(f, SECCOMP_RET_KILL_PROCESS);
+		emit_return(f, SECCOMP_RET_ALLOW);
 	}
-	f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	return n;
+	for (size_t i = 0; i < ARRAY_SIZE(allowed_one); i++) {
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, allowed_one[i].nr, 0, 4);
+		emit_load(f, offsetof(struct seccomp_data, args) + allowed_one[i].arg * sizeof(uint64_t));
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, allowed_one[i].value, 1, 0);
+		emit_return(f, SECCOMP_RET_KILL_PROCESS);
+		emit_return(f, SECCOMP_RET_ALLOW);
+	}
+	/* clone3() keeps its arguments where a filter cannot look; libc then takes clone(). */
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1);
+	emit_return(f, SECCOMP_RET_ERRNO | ENOSYS);
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 6);
+	emit_load(f, offsetof(struct seccomp_data, args[0]));
+	emit(f, BPF_JMP | BPF_JSET | BPF_K, ~(uint32_t)THREAD_MAY, 3, 0);
+	emit(f, BPF_ALU | BPF_AND | BPF_K, THREAD_MUST, 0, 0);
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, THREAD_MUST, 0, 1);
+	emit_return(f, SECCOMP_RET_ALLOW);
+	emit_return(f, SECCOMP_RET_KILL_PROCESS);
+	emit_tree(f, allowed, ARRAY_SIZE(allowed));
 }
 
 int sandbox_close(struct berth_err *err)
 {
-	struct sock_filter filter[FILTER_MAX];
-	struct sock_fprog prog = { .filter = filter };
+	struct filter filter = { .n = 0 };
+	struct sock_fprog prog = { .filter = filter.op };
 
-	prog.len = (unsigned short)make_filter(filter);
+	filter_make(&filter);
+	prog.len = filter.n;
 	if (SANITIZED) /* they read /proc and start threads when they please */
 		return 0;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog) != 0)
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) != 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot install the system call filter");
 	return 0;
 }

@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cache.c - slots, a hash over them, and a clock hand that looks for one to reuse; see cache.h. */
+/*
+ * cache.c - see cache.h. Slots are found by a hash and reused in the order of a clock.
+ *
+ * What is there is found without the lock: a thread walks the chain, pins the slot, and then
+ * looks whether it still is the one it wanted. That is safe because a slot is only reused when
+ * nobody has it pinned, which its reuser claims by one exchange of 'pins' from 0 to CLAIMED; who
+ * pins it after that sees a negative number and takes the pin back. Chains may change under a
+ * walk, which then misses, or wanders into another chain: it ends after a few steps, and what
+ * it did not find is looked for again with the lock, under which chains and states change.
+ */
 #include "config.h"
 
 #include <pthread.h>
@@ -9,15 +18,21 @@
 #include "libimage/squash/cache.h"
 
 enum { SLOT_EMPTY, SLOT_LOADING, SLOT_READY };
+enum {
+	CLAIMED = INT32_MIN / 2,
+	WALK_STEPS = 8,	  /* chains are short: there are twice as many as slots */
+	BUCKETS_MIN = 16,
+};
 
 struct cache {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a slot was loaded, or a pin given back while somebody waits */
-	uint32_t slots, hand, waiting;
-	uint32_t mask; /* of the hash; a power of two less one */
-	int32_t *heads;
+	_Atomic uint32_t waiting;
+	uint32_t slots, hand;
+	uint32_t mask;		/* of the hash; a power of two less one */
+	_Atomic uint32_t *heads; /* of the chains: a slot's number and 1; 0 ends a chain */
 	struct cache_slot *slot;
-	uint8_t *mem;
+	void *mem;
 	size_t mem_bytes;
 };
 
@@ -29,8 +44,6 @@ struct cache *cache_free(struct cache *c)
 		(void)munmap(c->mem, c->mem_bytes);
 	(void)pthread_mutex_destroy(&c->lock);
 	(void)pthread_cond_destroy(&c->changed);
-	free(c->heads);
-	free(c->slot);
 	free(c);
 	return NULL;
 }
@@ -38,52 +51,121 @@ struct cache *cache_free(struct cache *c)
 struct cache *cache_new(uint32_t slots, size_t slot_bytes)
 {
 	struct cache *c = calloc(1, sizeof(*c));
-	uint32_t buckets = 16;
+	size_t buckets = BUCKETS_MIN, each = slot_bytes + sizeof(*c->slot), n;
 	void *mem;
 
 	if (!c)
 		return NULL;
 	(void)pthread_mutex_init(&c->lock, NULL);
 	(void)pthread_cond_init(&c->changed, NULL);
-	while (buckets < slots * 2)
+	while (buckets < (size_t)slots * 2)
 		buckets *= 2;
-	c->slots = slots;
-	c->mask = buckets - 1;
-	c->slot = calloc(slots, sizeof(*c->slot));
-	c->heads = malloc(buckets * sizeof(*c->heads));
-	if (!c->slot || !c->heads || __builtin_mul_overflow(slots, slot_bytes, &c->mem_bytes))
+	if (__builtin_mul_overflow(slots, each, &n) ||
+	    __builtin_add_overflow(n, buckets * sizeof(*c->heads), &c->mem_bytes))
 		return cache_free(c);
 	mem = mmap(NULL, c->mem_bytes, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem == MAP_FAILED)
 		return cache_free(c);
 	c->mem = mem;
-	for (uint32_t i = 0; i < buckets; i++)
-		c->heads[i] = -1;
+	c->slots = slots;
+	c->mask = (uint32_t)buckets - 1;
+	c->slot = (void *)((uint8_t *)mem + slots * slot_bytes);
+	c->heads = (void *)(c->slot + slots);
 	for (uint32_t i = 0; i < slots; i++)
-		c->slot[i].data = c->mem + i * slot_bytes;
+		c->slot[i].data = (uint8_t *)mem + i * slot_bytes;
 	return c;
 }
 
-static int32_t *bucket(struct cache *c, uint64_t key)
+static void lock(struct cache *c, struct cache_counts *counts)
+{
+	count(&counts->lock_takes, 1);
+	if (pthread_mutex_trylock(&c->lock) == 0)
+		return;
+	count(&counts->lock_waits, 1);
+	(void)pthread_mutex_lock(&c->lock);
+}
+
+static void unlock(struct cache *c)
+{
+	(void)pthread_mutex_unlock(&c->lock);
+}
+
+static _Atomic uint32_t *bucket(struct cache *c, uint64_t key)
 {
 	return &c->heads[(uint32_t)((key * 0x9E3779B97F4A7C15u) >> 32) & c->mask];
 }
 
-static struct cache_slot *find(struct cache *c, uint64_t key, uint32_t aux)
+static bool is(struct cache_slot *s, uint64_t key, uint64_t aux)
 {
-	for (int32_t i = *bucket(c, key); i >= 0; i = c->slot[i].chain) {
-		if (c->slot[i].key == key && c->slot[i].aux == aux)
-			return &c->slot[i];
+	return atomic_load_explicit(&s->key, memory_order_relaxed) == key &&
+	       atomic_load_explicit(&s->aux, memory_order_relaxed) == aux;
+}
+
+/* The slot of the key among the first 'steps' of its chain. Only certain with the lock held. */
+static struct cache_slot *find(struct cache *c, uint64_t key, uint64_t aux, uint32_t steps)
+{
+	uint32_t i = atomic_load_explicit(bucket(c, key), memory_order_acquire);
+
+	for (; i > 0 && steps > 0; steps--) {
+		struct cache_slot *s = &c->slot[i - 1];
+
+		if (is(s, key, aux))
+			return s;
+		i = atomic_load_explicit(&s->chain, memory_order_acquire);
 	}
 	return NULL;
 }
 
+static void unpin(struct cache *c, struct cache_counts *counts, struct cache_slot *s)
+{
+	/* Both in one order with cache_get()'s: it sees this pin gone, or here it is seen to wait. */
+	if (atomic_fetch_sub(&s->pins, 1) == 1 && atomic_load(&c->waiting) > 0) {
+		lock(c, counts);
+		(void)pthread_cond_broadcast(&c->changed);
+		unlock(c);
+	}
+}
+
+static bool pin(struct cache *c, struct cache_counts *counts, struct cache_slot *s)
+{
+	if (atomic_fetch_add(&s->pins, 1) >= 0)
+		return true;
+	unpin(c, counts, s);
+	return false;
+}
+
+static void mark_used(struct cache_slot *s)
+{
+	if (!atomic_load_explicit(&s->used, memory_order_relaxed))
+		atomic_store_explicit(&s->used, 1, memory_order_relaxed);
+}
+
+/* Without the lock: the slot, pinned, if it is there and seen at once. */
+static struct cache_slot *peek(struct cache *c, struct cache_counts *counts, uint64_t key, uint64_t aux)
+{
+	struct cache_slot *s = find(c, key, aux, WALK_STEPS);
+
+	if (!s || atomic_load_explicit(&s->state, memory_order_relaxed) != SLOT_READY || !pin(c, counts, s))
+		return NULL;
+	if (is(s, key, aux) && atomic_load_explicit(&s->state, memory_order_acquire) == SLOT_READY)
+		return s;
+	unpin(c, counts, s);
+	return NULL;
+}
+
+bool cache_has(struct cache *c, uint64_t key, uint64_t aux)
+{
+	struct cache_slot *s = find(c, key, aux, WALK_STEPS);
+
+	return s && atomic_load_explicit(&s->state, memory_order_relaxed) != SLOT_EMPTY;
+}
+
 static void unhash(struct cache *c, struct cache_slot *s)
 {
-	int32_t self = (int32_t)(s - c->slot);
+	uint32_t self = (uint32_t)(s - c->slot) + 1;
 
-	for (int32_t *p = bucket(c, s->key); *p >= 0; p = &c->slot[*p].chain) {
+	for (_Atomic uint32_t *p = bucket(c, s->key); *p > 0; p = &c->slot[*p - 1].chain) {
 		if (*p == self) {
 			*p = s->chain;
 			break;
@@ -92,89 +174,110 @@ static void unhash(struct cache *c, struct cache_slot *s)
 	s->state = SLOT_EMPTY;
 }
 
-/* An empty slot, or the next one that is neither pinned nor recently used; NULL: all pinned. */
+static bool claim(struct cache_slot *s)
+{
+	int32_t none = 0;
+
+	return atomic_compare_exchange_strong(&s->pins, &none, CLAIMED);
+}
+
+/* Claim a slot that is empty, or next to be reused and not pinned; NULL: all are pinned. */
 static struct cache_slot *victim(struct cache *c)
 {
-	for (uint32_t n = 0; n < 2 * c->slots; n++) {
+	/* twice around at most for marks, which others may set meanwhile, and once without */
+	for (uint64_t n = 0; n < 3ull * c->slots; n++) {
 		struct cache_slot *s = &c->slot[c->hand];
 
-		c->hand = (c->hand + 1) % c->slots;
-		if (s->pins > 0)
-			continue;
-		if (s->state == SLOT_EMPTY)
-			return s;
-		if (!s->used) {
-			unhash(c, s);
+		c->hand = c->hand + 1 < c->slots ? c->hand + 1 : 0;
+		if (s->used && n < 2ull * c->slots) {
+			s->used = 0;
+		} else if (claim(s)) {
+			if (s->state != SLOT_EMPTY)
+				unhash(c, s);
 			return s;
 		}
-		s->used = 0;
 	}
 	return NULL;
 }
 
-static void wait_changed(struct cache *c)
+/*
+ * With the lock held: the slot of the key, pinned, or a claimed one to load it into, which
+ * then is said in *fresh. Waits while another thread loads it or all are pinned.
+ */
+static struct cache_slot *find_or_claim(struct cache *c, struct cache_counts *counts, uint64_t key,
+					uint64_t aux, bool *fresh)
 {
-	c->waiting++;
-	(void)pthread_cond_wait(&c->changed, &c->lock);
-	c->waiting--;
-}
-
-struct cache_slot *cache_get(struct cache *c, uint64_t key, uint32_t aux, cache_load load, void *arg,
-			     struct berth_err *err)
-{
+	bool waiting = false;
 	struct cache_slot *s;
-	int32_t *head;
-	int rc;
 
-	(void)pthread_mutex_lock(&c->lock);
+	*fresh = false;
 	for (;;) {
-		s = find(c, key, aux);
+		s = find(c, key, aux, UINT32_MAX);
 		if (s && s->state == SLOT_READY) {
-			s->pins++;
-			s->used = 1;
-			(void)pthread_mutex_unlock(&c->lock);
-			return s;
+			(void)atomic_fetch_add(&s->pins, 1); /* claims are made with the lock held */
+			break;
 		}
 		if (!s) {
 			s = victim(c);
+			*fresh = s != NULL;
 			if (s)
 				break;
 		}
-		wait_changed(c);
+		if (!waiting) { /* say so, then look once more: a pin may have gone unsaid before */
+			waiting = true;
+			count(&counts->load_waits, 1);
+			(void)atomic_fetch_add(&c->waiting, 1);
+			continue;
+		}
+		(void)pthread_cond_wait(&c->changed, &c->lock);
 	}
-	head = bucket(c, key);
-	s->key = key;
-	s->aux = aux;
-	s->chain = *head;
-	*head = (int32_t)(s - c->slot);
-	s->state = SLOT_LOADING;
-	s->pins = 1;
-	(void)pthread_mutex_unlock(&c->lock);
-
-	rc = load(arg, s, err);
-
-	(void)pthread_mutex_lock(&c->lock);
-	if (rc == 0) {
-		s->state = SLOT_READY;
-		s->used = 1;
-	} else {
-		unhash(c, s);
-		s->pins = 0;
-		s = NULL;
-	}
-	if (c->waiting > 0)
-		(void)pthread_cond_broadcast(&c->changed);
-	(void)pthread_mutex_unlock(&c->lock);
+	if (waiting)
+		(void)atomic_fetch_sub(&c->waiting, 1);
 	return s;
 }
 
-void cache_put(struct cache *c, struct cache_slot *slot)
+struct cache_slot *cache_get(struct cache *c, struct cache_counts *counts, uint64_t key, uint64_t aux,
+			     cache_load load, void *arg, struct berth_err *err)
 {
-	if (!slot)
-		return;
-	(void)pthread_mutex_lock(&c->lock);
-	slot->pins--;
-	if (slot->pins == 0 && c->waiting > 0)
+	struct cache_slot *s = peek(c, counts, key, aux);
+	bool fresh = false;
+	int rc;
+
+	if (!s) {
+		lock(c, counts);
+		s = find_or_claim(c, counts, key, aux, &fresh);
+		if (fresh) {
+			s->key = key;
+			s->aux = aux;
+			s->state = SLOT_LOADING;
+			s->chain = *bucket(c, key);
+			*bucket(c, key) = (uint32_t)(s - c->slot) + 1;
+		}
+		unlock(c);
+	}
+	if (!fresh) {
+		count(&counts->hits, 1);
+		mark_used(s);
+		return s;
+	}
+	count(&counts->misses, 1);
+	rc = load(arg, s, err);
+
+	lock(c, counts);
+	if (rc == 0)
+		s->state = SLOT_READY;
+	else
+		unhash(c, s);
+	s->used = rc == 0;
+	(void)atomic_fetch_sub(&s->pins, CLAIMED - (rc == 0 ? 1 : 0));
+	if (c->waiting > 0)
 		(void)pthread_cond_broadcast(&c->changed);
-	(void)pthread_mutex_unlock(&c->lock);
+	unlock(c);
+	return rc == 0 ? s : NULL;
+}
+
+void cache_put(struct cache *c, struct cache_counts *counts, struct cache_slot *slot)
+{
+	if (slot)
+		unpin(c, counts, slot);
 }

@@ -30,6 +30,8 @@ struct walk {
 	uint64_t pos, end; /* in the listing */
 	uint32_t run;	   /* entries left of this run */
 	uint32_t run_block, run_ino;
+	bool began;
+	char name[SQUASH_NAME_MAX + 1];
 };
 
 /* Names make paths: none may have a slash or a NUL, or be "." or "..". */
@@ -48,7 +50,7 @@ static int use_index(struct squash_worker *w, const struct squash_inode *dir, ui
 	struct meta_cur m;
 	int rc;
 
-	meta_init(&m, w, w->s->inode_table, w->s->dir_table);
+	meta_init(&m, w, dir->fs, dir->fs->inode_table, dir->fs->dir_table);
 	rc = dir->index_count ? meta_seek(&m, dir->tail_block, dir->tail_offset, err) : 0;
 	for (uint32_t i = 0; rc == 0 && i < dir->index_count; i++) {
 		uint32_t n;
@@ -65,7 +67,7 @@ static int use_index(struct squash_worker *w, const struct squash_inode *dir, ui
 		if (name ? strcmp(text, name) > 0 : num_le32(raw) > from)
 			break;
 		*pos = num_le32(raw);
-		*block = w->s->dir_table + num_le32(raw + 4);
+		*block = dir->fs->dir_table + num_le32(raw + 4);
 	}
 	meta_done(&m);
 	return rc;
@@ -74,10 +76,13 @@ static int use_index(struct squash_worker *w, const struct squash_inode *dir, ui
 static int walk_start(struct squash_worker *w, const struct squash_inode *dir, uint64_t from,
 		      const char *name, struct walk *ret, struct berth_err *err)
 {
-	uint64_t block = w->s->dir_table + dir->data_start;
+	uint64_t block = dir->fs->dir_table + dir->data_start;
 
-	*ret = (struct walk){ .end = dir->size > DOTS ? dir->size - DOTS : 0 };
-	meta_init(&ret->m, w, w->s->dir_table, w->s->dir_end);
+	ret->pos = 0;
+	ret->end = dir->size > DOTS ? dir->size - DOTS : 0;
+	ret->run = 0;
+	ret->began = false;
+	meta_init(&ret->m, w, dir->fs, dir->fs->dir_table, dir->fs->dir_end);
 	if (!S_ISDIR(dir->mode))
 		return squash_damaged(err, "a directory is none");
 	if (ret->end == 0)
@@ -106,7 +111,7 @@ static int next_run(struct walk *k, struct berth_err *err)
 	return 0;
 }
 
-/* Returns 1, 0 at the end, or -1. */
+/* Returns 1, 0 at the end, or -1. 'ent' is the one of the call before. */
 static int walk_next(struct walk *k, struct squash_dirent *ent, struct berth_err *err)
 {
 	uint8_t raw[ENTRY_BYTES];
@@ -127,11 +132,16 @@ static int walk_next(struct walk *k, struct squash_dirent *ent, struct berth_err
 		return squash_damaged(err, "a directory entry of type %u", type);
 	if (n > SQUASH_NAME_MAX || n > k->end - k->pos - ENTRY_BYTES)
 		return squash_damaged(err, "a name of %zu bytes", n);
-	if (meta_read(&k->m, ent->name, n, err) < 0)
+	if (meta_read(&k->m, k->name, n, err) < 0)
 		return -1;
-	ent->name[n] = '\0';
-	if (!name_ok(ent->name, n))
-		return squash_damaged(err, "a file may not be named '%s'", ent->name);
+	k->name[n] = '\0';
+	if (!name_ok(k->name, n))
+		return squash_damaged(err, "a file may not be named '%s'", k->name);
+	/* Looking up and going on with a listing rely on it; and so no name is there twice. */
+	if (k->began && strcmp(ent->name, k->name) >= 0)
+		return squash_damaged(err, "a directory is not sorted");
+	k->began = true;
+	memcpy(ent->name, k->name, n + 1);
 	k->pos += ENTRY_BYTES + n;
 	k->run--;
 	ent->ref = (uint64_t)k->run_block << 16 | num_le16(raw);

@@ -15,16 +15,10 @@
 #include "libimage/squash/squash_i.h"
 
 enum {
-	SUPER_BYTES = 96,
 	SUPER_MAGIC = 0x73717368,
+	XATTR_HEAD_BYTES = 16,
 	BLOCK_LOG_MIN = 12,
-	BLOCK_LOG_MAX = 20,	   /* LIMIT: the format's, blocks of 1 MiB */
-	CACHE_SLOTS_MAX = 1 << 20, /* LIMIT: 4 GiB, the most a site may set, of the smallest blocks */
-};
-
-static const char *const compressors[] = {
-	[SQFS_COMP_GZIP] = "gzip", [SQFS_COMP_LZMA] = "lzma", [SQFS_COMP_LZO] = "lzo",
-	[SQFS_COMP_XZ] = "xz",	   [SQFS_COMP_LZ4] = "lz4",   [SQFS_COMP_ZSTD] = "zstd",
+	BLOCK_LOG_MAX = 20, /* LIMIT: the format's, blocks of 1 MiB */
 };
 
 int squash_damaged(struct berth_err *err, const char *fmt, ...)
@@ -38,7 +32,8 @@ int squash_damaged(struct berth_err *err, const char *fmt, ...)
 	return berth_fail(err, BERTH_EIMAGE, 0, "the image is damaged: %s", text);
 }
 
-int squash_pread(const struct squash *s, void *buf, size_t n, uint64_t off, struct berth_err *err)
+int squash_pread(const struct squash *s, struct counts *counts, void *buf, size_t n, uint64_t off,
+		 struct berth_err *err)
 {
 	uint8_t *p = buf;
 
@@ -49,10 +44,12 @@ int squash_pread(const struct squash *s, void *buf, size_t n, uint64_t off, stru
 
 		if (got < 0 && errno == EINTR)
 			continue;
+		count(&counts->reads, 1);
 		if (got < 0)
 			return berth_fail(err, BERTH_ESYS, errno, "cannot read the image");
 		if (got == 0)
 			return squash_damaged(err, "the file was cut short under us");
+		count(&counts->read_bytes, (uint64_t)got);
 		p += got;
 		off += (uint64_t)got;
 		n -= (size_t)got;
@@ -60,25 +57,34 @@ int squash_pread(const struct squash *s, void *buf, size_t n, uint64_t off, stru
 	return 0;
 }
 
-int squash_unpack(struct squash_worker *w, uint32_t n, uint8_t *out, uint32_t max,
-		  struct berth_err *err)
+/* A table must have room for its pointers. */
+static int check_table(const struct squash *s, struct table *t, const char *what, uint64_t at, uint32_t n,
+		       uint32_t record, struct berth_err *err)
 {
-	sqfs_s32 got = w->unpack->do_block(w->unpack, w->packed, n, out, max);
+	uint64_t blocks = ((uint64_t)n * record + META_BYTES - 1) / META_BYTES;
 
-	if (got <= 0 || (uint32_t)got > max)
-		return squash_damaged(err, "a %s block does not decompress",
-				      w->s->info.compressor);
-	return got;
-}
-
-/* A table of 'n' records of 'size' bytes must have room for its pointers. */
-static int check_table(const struct squash *s, const char *what, uint64_t at, uint64_t n,
-		       uint32_t size, struct berth_err *err)
-{
-	uint64_t blocks = (n * size + META_BYTES - 1) / META_BYTES;
-
+	*t = (struct table){ .fs = s, .what = what, .at = at, .n = n, .record = record };
 	if (at < SUPER_BYTES || at > s->size || blocks * 8 > s->size - at)
 		return squash_damaged(err, "its %s table lies outside", what);
+	return 0;
+}
+
+/* Attributes have a head of their own before the table's pointers. */
+static int check_xattrs(struct squash *s, uint64_t at, struct berth_err *err)
+{
+	uint8_t head[XATTR_HEAD_BYTES];
+
+	if (at == NO_TABLE)
+		return 0;
+	if (squash_pread(s, &s->n, head, sizeof(head), at, err) < 0 ||
+	    check_table(s, &s->xattrs, "attribute set", at + sizeof(head), num_le32(head + 8), XATTR_SET_BYTES,
+			err) < 0)
+		return -1;
+	s->xattr_start = num_le64(head);
+	s->xattr_end = at;
+	if (s->xattr_start < SUPER_BYTES || s->xattr_start >= at || s->xattrs.n == 0)
+		return squash_damaged(err, "its attributes lie outside");
+	s->info.xattr_sets = s->xattrs.n;
 	return 0;
 }
 
@@ -86,7 +92,7 @@ static int check_super(struct squash *s, const uint8_t *sb, uint64_t room, struc
 {
 	uint16_t id = num_le16(sb + 20), log = num_le16(sb + 22);
 	uint32_t block = num_le32(sb + 12);
-	uint64_t export_table = num_le64(sb + 88), xattr = num_le64(sb + 56);
+	uint64_t fragments = num_le64(sb + 80), export_table = num_le64(sb + 88), xattr = num_le64(sb + 56);
 
 	if (num_le32(sb) != SUPER_MAGIC)
 		return berth_fail(err, BERTH_EIMAGE, 0, "not a squashfs");
@@ -95,8 +101,13 @@ static int check_super(struct squash *s, const uint8_t *sb, uint64_t room, struc
 				  num_le16(sb + 28), num_le16(sb + 30));
 	if (log < BLOCK_LOG_MIN || log > BLOCK_LOG_MAX || block != 1u << log)
 		return squash_damaged(err, "its block size is %" PRIu32, block);
-	if (id >= ARRAY_SIZE(compressors) || !compressors[id])
+	if (!unpack_name(id))
 		return squash_damaged(err, "unknown compressor %u", id);
+	if (!unpack_can(id)) {
+		berth_fail(err, BERTH_EIMAGE, 0, "the image is compressed with %s, which Berth does not "
+			   "read", unpack_name(id));
+		return berth_hint(err, "build the image with zstd or gzip");
+	}
 	s->size = num_le64(sb + 40);
 	if (s->size < SUPER_BYTES || s->size > room) {
 		berth_fail(err, BERTH_EIMAGE, 0,
@@ -105,30 +116,27 @@ static int check_super(struct squash *s, const uint8_t *sb, uint64_t room, struc
 		return berth_hint(err, "copy it again; was the copy still running?");
 	}
 	s->compressor_id = id;
-	s->fragments = num_le32(sb + 16);
-	s->ids = num_le16(sb + 26);
-	s->id_table = num_le64(sb + 48);
+	s->block_log = log;
 	s->inode_table = num_le64(sb + 64);
 	s->dir_table = num_le64(sb + 72);
-	s->fragment_table = num_le64(sb + 80);
 	s->info = (struct squash_info){
 		.root = num_le64(sb + 32), .bytes_used = s->size, .block_size = block,
 		.inodes = num_le32(sb + 4), .has_xattrs = xattr != NO_TABLE,
-		.compressor = compressors[id],
+		.compressor = unpack_name(id),
 	};
 	if (s->inode_table < SUPER_BYTES || s->inode_table >= s->dir_table ||
 	    s->dir_table > s->size)
 		return squash_damaged(err, "its inode and directory tables lie outside");
-	if (s->ids == 0 || check_table(s, "id", s->id_table, s->ids, 4, err) < 0)
-		return s->ids ? -1 : squash_damaged(err, "it has no id table");
-	s->dir_end = s->id_table;
-	if (s->fragment_table != NO_TABLE) {
-		if (check_table(s, "fragment", s->fragment_table, s->fragments, 16, err) < 0)
+	if (num_le16(sb + 26) == 0)
+		return squash_damaged(err, "it has no owners");
+	if (check_table(s, &s->ids, "owner", num_le64(sb + 48), num_le16(sb + 26), ID_BYTES, err) < 0)
+		return -1;
+	s->dir_end = s->ids.at;
+	if (fragments != NO_TABLE) {
+		if (check_table(s, &s->fragments, "fragment", fragments, num_le32(sb + 16), FRAGMENT_BYTES, err) < 0)
 			return -1;
-		if (s->fragment_table < s->dir_end)
-			s->dir_end = s->fragment_table;
-	} else {
-		s->fragments = 0;
+		if (fragments < s->dir_end)
+			s->dir_end = fragments;
 	}
 	if (export_table != NO_TABLE && export_table < s->dir_end)
 		s->dir_end = export_table;
@@ -136,30 +144,13 @@ static int check_super(struct squash *s, const uint8_t *sb, uint64_t room, struc
 		return squash_damaged(err, "its tables are out of order");
 	if (s->info.root >> SQUASH_REF_BITS)
 		return squash_damaged(err, "its root lies outside");
-	return 0;
+	return check_xattrs(s, xattr, err);
 }
 
-static int make_unpacker(const struct squash *s, sqfs_compressor_t **ret, struct berth_err *err)
-{
-	sqfs_compressor_config_t cfg;
-
-	if (sqfs_compressor_config_init(&cfg, s->compressor_id, s->info.block_size,
-					SQFS_COMP_FLAG_UNCOMPRESS) != 0 ||
-	    sqfs_compressor_create(&cfg, ret) != 0) {
-		berth_fail(err, BERTH_EIMAGE, 0, "the image is compressed with %s, which this build "
-			   "cannot decompress", s->info.compressor);
-		return berth_hint(err, "build the image with zstd or gzip");
-	}
-	return 0;
-}
-
-int squash_open(int fd, uint64_t offset, uint64_t size, uint64_t cache_bytes, struct squash **ret,
-		struct berth_err *err)
+int squash_open(int fd, uint64_t offset, uint64_t size, struct squash **ret, struct berth_err *err)
 {
 	struct squash *s = calloc(1, sizeof(*s));
-	sqfs_compressor_t *probe = NULL;
 	uint8_t sb[SUPER_BYTES];
-	uint64_t slots;
 
 	if (!s)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot open the image");
@@ -171,35 +162,12 @@ int squash_open(int fd, uint64_t offset, uint64_t size, uint64_t cache_bytes, st
 		squash_close(s);
 		return -1;
 	}
-	if (squash_pread(s, sb, sizeof(sb), 0, err) < 0 || check_super(s, sb, size, err) < 0 ||
-	    make_unpacker(s, &probe, err) < 0) {
+	if (squash_pread(s, &s->n, sb, sizeof(sb), 0, err) < 0 || check_super(s, sb, size, err) < 0) {
 		squash_close(s);
 		return -1;
 	}
-	sqfs_destroy(probe);
-	slots = cache_bytes / s->info.block_size;
-	if (slots < SQUASH_WORKERS_MAX * 2)
-		slots = SQUASH_WORKERS_MAX * 2; /* each may pin one and load another */
-	if (slots > CACHE_SLOTS_MAX)
-		slots = CACHE_SLOTS_MAX;
-	s->data = cache_new((uint32_t)slots, s->info.block_size);
-	s->meta = cache_new(META_SLOTS, META_BYTES);
-	if (!s->data || !s->meta) {
-		squash_close(s);
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot make the block cache");
-	}
 	*ret = s;
 	return 0;
-}
-
-struct squash *squash_close(struct squash *s)
-{
-	if (s) {
-		cache_free(s->data);
-		cache_free(s->meta);
-		free(s);
-	}
-	return NULL;
 }
 
 const struct squash_info *squash_info(const struct squash *s)
@@ -207,32 +175,7 @@ const struct squash_info *squash_info(const struct squash *s)
 	return &s->info;
 }
 
-int squash_worker_new(struct squash *s, struct squash_worker **ret, struct berth_err *err)
+int squash_fd(const struct squash *s)
 {
-	struct squash_worker *w = calloc(1, sizeof(*w));
-
-	if (!w)
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot make a reader");
-	w->s = s;
-	w->packed = malloc(s->info.block_size > META_BYTES ? s->info.block_size : META_BYTES);
-	if (!w->packed) {
-		squash_worker_free(w);
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot make a reader");
-	}
-	if (make_unpacker(s, &w->unpack, err) < 0) {
-		squash_worker_free(w);
-		return -1;
-	}
-	*ret = w;
-	return 0;
-}
-
-struct squash_worker *squash_worker_free(struct squash_worker *w)
-{
-	if (w) {
-		sqfs_destroy(w->unpack);
-		free(w->packed);
-		free(w);
-	}
-	return NULL;
+	return s->fd;
 }

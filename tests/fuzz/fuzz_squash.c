@@ -37,7 +37,7 @@ static int collect(void *arg, const struct squash_dirent *ent)
 	return k->n == ENTRIES_MAX;
 }
 
-static void visit(struct squash_worker *w, uint64_t ref, int depth)
+static void visit(struct squash_worker *w, struct squash *fs, uint64_t ref, int depth)
 {
 	static uint8_t buf[300000];
 	struct berth_err err = BERTH_ERR_INIT;
@@ -46,7 +46,7 @@ static void visit(struct squash_worker *w, uint64_t ref, int depth)
 	struct walk k = { .w = w };
 	char target[PATH_MAX];
 
-	if (nodes++ > NODES_MAX || squash_inode_get(w, ref, &o, &err) < 0)
+	if (nodes++ > NODES_MAX || squash_inode_get(w, fs, ref, &o, &err) < 0)
 		return;
 	if (S_ISLNK(o.mode)) {
 		(void)squash_readlink(w, &o, target, &err);
@@ -59,7 +59,7 @@ static void visit(struct squash_worker *w, uint64_t ref, int depth)
 		(void)squash_lookup(w, &o, "m", &found, &err);
 		for (int i = 0; i < k.n; i++) {
 			(void)squash_lookup(w, &o, k.ent[i].name, &found, &err);
-			visit(w, k.ent[i].ref, depth + 1);
+			visit(w, fs, k.ent[i].ref, depth + 1);
 		}
 		k.n = 0;
 		(void)squash_list(w, &o, o.size / 2, collect, &k, &err);
@@ -75,10 +75,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	nodes = 0;
 	if (fd < 0 || fd_pwrite_full(fd, data, size, 0) < 0 ||
-	    squash_open(fd, 0, size, 1 << 20, &s, &err) < 0)
+	    squash_open(fd, 0, size, &s, &err) < 0)
 		return 0;
-	if (squash_worker_new(s, &w, &err) == 0) {
-		visit(w, squash_info(s)->root, 0);
+	if (squash_share(&s, 1, 1 << 20, 1, &err) == 0 && squash_worker_new(&s, 1, &w, &err) == 0) {
+		visit(w, s, squash_info(s)->root, 0);
 		squash_worker_free(w);
 	}
 	squash_close(s);

@@ -23,6 +23,8 @@
 #include "libimage/base/num.h"
 #include "libimage/squash/squash.h"
 
+enum { WORKERS = 4 };
+
 static char top[] = "/tmp/check_squash.XXXXXX";
 static char tree_path[64], image_path[64];
 
@@ -92,11 +94,12 @@ static void same_bytes(struct squash_worker *w, const struct squash_inode *o, in
 
 struct seen {
 	struct squash_worker *w;
+	struct squash *fs;
 	const char *path;
 	int n;
 };
 
-static void compare(struct squash_worker *w, uint64_t ref, const char *path);
+static void compare(struct squash_worker *w, struct squash *fs, uint64_t ref, const char *path);
 
 static int compare_child(void *arg, const struct squash_dirent *ent)
 {
@@ -106,13 +109,13 @@ static int compare_child(void *arg, const struct squash_dirent *ent)
 	(void)snprintf(path, sizeof(path), "%s/%s", seen->path, ent->name);
 	seen->n++;
 	if (ent->type != S_IFDIR) /* a directory would list inside a list */
-		compare(seen->w, ent->ref, path);
+		compare(seen->w, seen->fs, ent->ref, path);
 	return 0;
 }
 
 static void compare_dir(struct squash_worker *w, const struct squash_inode *o, const char *path)
 {
-	struct seen seen = { .w = w, .path = path };
+	struct seen seen = { .w = w, .fs = o->fs, .path = path };
 	struct berth_err err = BERTH_ERR_INIT;
 	DIR *d = opendir(path);
 	int n = 0;
@@ -132,7 +135,7 @@ static void compare_dir(struct squash_worker *w, const struct squash_inode *o, c
 		ck_assert_str_eq(ent.name, de->d_name);
 		(void)snprintf(child, sizeof(child), "%s/%s", path, de->d_name);
 		if (ent.type == S_IFDIR)
-			compare(w, ent.ref, child);
+			compare(w, o->fs, ent.ref, child);
 		(void)snprintf(child, sizeof(child), "%s~", de->d_name);
 		ck_assert_int_eq(squash_lookup(w, o, child, &ent, &err), 0);
 	}
@@ -140,7 +143,7 @@ static void compare_dir(struct squash_worker *w, const struct squash_inode *o, c
 	ck_assert_int_eq(n, seen.n);
 }
 
-static void compare(struct squash_worker *w, uint64_t ref, const char *path)
+static void compare(struct squash_worker *w, struct squash *fs, uint64_t ref, const char *path)
 {
 	struct berth_err err = BERTH_ERR_INIT;
 	struct squash_inode o;
@@ -148,7 +151,7 @@ static void compare(struct squash_worker *w, uint64_t ref, const char *path)
 	struct stat st;
 
 	ck_assert_int_eq(lstat(path, &st), 0);
-	ck_assert_msg(squash_inode_get(w, ref, &o, &err) == 0, "%s: %s", path, err.text);
+	ck_assert_msg(squash_inode_get(w, fs, ref, &o, &err) == 0, "%s: %s", path, err.text);
 	ck_assert_uint_eq(o.mode, st.st_mode);
 	ck_assert_uint_eq(o.uid, st.st_uid);
 	ck_assert_uint_eq(o.gid, st.st_gid);
@@ -179,7 +182,10 @@ static struct squash *open_image(int fd, uint64_t offset, struct berth_err *err)
 	struct stat st;
 
 	ck_assert_int_eq(fstat(fd, &st), 0);
-	return squash_open(fd, offset, (uint64_t)st.st_size - offset, 1 << 20, &s, err) == 0 ? s : NULL;
+	if (squash_open(fd, offset, (uint64_t)st.st_size - offset, &s, err) < 0)
+		return NULL;
+	ck_assert_int_eq(squash_share(&s, 1, 1 << 20, WORKERS, err), 0);
+	return s;
 }
 
 START_TEST(same_as_source)
@@ -194,8 +200,8 @@ START_TEST(same_as_source)
 	fd = open(image_path, O_RDONLY | O_CLOEXEC);
 	s = open_image(fd, 0, &err);
 	ck_assert_msg(s != NULL, "%s: %s", kinds[_i], err.text);
-	ck_assert_int_eq(squash_worker_new(s, &w, &err), 0);
-	compare(w, squash_info(s)->root, tree_path);
+	ck_assert_int_eq(squash_worker_new(&s, 1, &w, &err), 0);
+	compare(w, s, squash_info(s)->root, tree_path);
 	squash_worker_free(w);
 	squash_close(s);
 }
@@ -221,10 +227,10 @@ START_TEST(list_goes_on)
 	ck_assert(make_image("-comp gzip"));
 	fd = open(image_path, O_RDONLY | O_CLOEXEC);
 	s = open_image(fd, 0, &err);
-	ck_assert_int_eq(squash_worker_new(s, &w, &err), 0);
-	ck_assert_int_eq(squash_inode_get(w, squash_info(s)->root, &root, &err), 0);
+	ck_assert_int_eq(squash_worker_new(&s, 1, &w, &err), 0);
+	ck_assert_int_eq(squash_inode_get(w, s, squash_info(s)->root, &root, &err), 0);
 	ck_assert_int_eq(squash_lookup(w, &root, "many", &ent, &err), 1);
-	ck_assert_int_eq(squash_inode_get(w, ent.ref, &many, &err), 0);
+	ck_assert_int_eq(squash_inode_get(w, s, ent.ref, &many, &err), 0);
 	ent.next = 0;
 	while ((rc = squash_list(w, &many, ent.next, one_at_a_time, &ent, &err)) == 1) {
 		ck_assert_int_gt(strcmp(ent.name, last.name), 0);
@@ -241,10 +247,11 @@ END_TEST
 static void *compare_thread(void *arg)
 {
 	struct berth_err err = BERTH_ERR_INIT;
+	struct squash *s = arg;
 	struct squash_worker *w;
 
-	ck_assert_int_eq(squash_worker_new(arg, &w, &err), 0);
-	compare(w, squash_info(arg)->root, tree_path);
+	ck_assert_int_eq(squash_worker_new(&s, 1, &w, &err), 0);
+	compare(w, s, squash_info(s)->root, tree_path);
 	squash_worker_free(w);
 	return NULL;
 }
@@ -252,7 +259,7 @@ static void *compare_thread(void *arg)
 /* Behind a launch line, and read by threads that fight for a cache of a few blocks. */
 START_TEST(threads)
 {
-	enum { N = 4, LINE = 31 };
+	enum { N = WORKERS, LINE = 31 };
 	struct berth_err err = BERTH_ERR_INIT;
 	cleanup_close int fd = -1;
 	pthread_t id[N];
