@@ -229,13 +229,29 @@ static int build(struct step *s, const struct step_join *join, int base_ns, stru
 	return rc < 0 ? -1 : server_settle(&s->server, err);
 }
 
-static void build_once(struct step *s, const struct step_join *join, int base_ns)
+/*
+ * PRIV: slurmstepd gets nothing it could enter by mistake: the descriptor stays in the socket, and
+ * goes with it. Without room for it there is none, and nobody is told of a server's death.
+ */
+static void hold(const struct step *s, int sock)
+{
+	const struct step_hold h = { .magic = STEP_MAGIC };
+	const struct msg_fds fds = { .fd = { s->room_ns }, .n = 1 };
+	struct berth_err err;
+
+	if (s->room_ns >= 0 && s->server.pid > 0)
+		(void)msg_send(sock, &h, sizeof(h), &fds, &err);
+}
+
+static void build_once(struct step *s, const struct step_join *join, int base_ns, int sock)
 {
 	if (s->tried || s->err.code != BERTH_OK)
 		return;
 	s->tried = true;
-	if (build(s, join, base_ns, &s->err) == 0)
+	if (build(s, join, base_ns, &s->err) == 0) {
+		hold(s, sock);
 		return;
+	}
 	server_done(&s->server);
 	cleanup_close_fn(&s->room_ns);
 }
@@ -278,7 +294,7 @@ int step_serve(int sock)
 			continue;
 		if (!s.tried || s.homeless)
 			follow(&s, &join);
-		build_once(&s, &join, fds.fd[0]);
+		build_once(&s, &join, fds.fd[0], sock);
 		answer(&s, fds.fd[1]);
 	}
 	follow_late(&s, &join);

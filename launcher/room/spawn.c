@@ -18,6 +18,7 @@
 #include "launcher/room/sys.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
+#include "libimage/base/fd.h"
 #include "libimage/base/imgfs_wire.h"
 #include "libimage/base/msg.h"
 
@@ -65,6 +66,19 @@ static int server_fds(int control)
 	return sys_close_range(IMGFS_CONTROL_FD + 1, ~0U, 0);
 }
 
+/*
+ * The server must not outlive its job when memory is short, whatever its caller is exempt from.
+ * KERNEL: to raise the value needs no privilege; a lower one may be refused, and then stays. That
+ * of the caller stays, too, although the memory is shared: this is a vfork.
+ */
+static void level_oom_score(void)
+{
+	cleanup_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)fd_write_full(fd, "0", 1);
+}
+
 /* The signals are blocked, and stay so until the server ignores them. */
 static int server_main(void *arg)
 {
@@ -75,6 +89,7 @@ static int server_main(void *arg)
 	struct berth_err err = BERTH_ERR_INIT;
 	int rc;
 
+	level_oom_score();
 	/* PRIV: the path is compiled in and the environment empty; from here on it is the user. */
 	if (s->ids->uid == (uid_t)-1)
 		rc = drop_but_chroot(&err);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "launcher/view/spec.h"
@@ -75,9 +76,9 @@ static int make_room(int base)
 	return open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 }
 
-static void answer_one(int sock, int room, const struct step_request *rq)
+static void answer_one(int sock, int room, pid_t server, const struct step_request *rq)
 {
-	struct step_answer a = { .magic = STEP_MAGIC };
+	struct step_answer a = { .magic = STEP_MAGIC, .server = server };
 	struct msg_fds fds = { .fd = { room, room }, .n = 1 };
 	struct berth_err err = BERTH_ERR_INIT;
 
@@ -105,9 +106,36 @@ static void answer_one(int sock, int room, const struct step_request *rq)
 	(void)msg_send(sock, &a, is("short") ? sizeof(a) - 1 : sizeof(a), &fds, &err);
 }
 
+/* A stand-in for berth-imgfs, and what the real launcher leaves with slurmstepd. */
+static pid_t start_server(int room)
+{
+	const struct step_hold h = { .magic = STEP_MAGIC + is("server-dead-other-hold") };
+	const struct msg_fds fds = { .fd = { room }, .n = 1 };
+	struct berth_err err = BERTH_ERR_INIT;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)alarm(10);
+		(void)pause();
+		_exit(0);
+	}
+	if (is("server-dead") || is("server-dead-unheld") || is("server-dead-other-hold")) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+	}
+	if (is("server-zombie")) {
+		(void)kill(pid, SIGKILL);
+		(void)waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	}
+	if (!is("server-dead-unheld"))
+		(void)msg_send(STEP_FD, &h, sizeof(h), &fds, &err);
+	return pid;
+}
+
 static void serve(const struct step_request *rq)
 {
 	struct berth_err err = BERTH_ERR_INIT;
+	pid_t server = 0;
 	int room = -1;
 
 	for (uint32_t i = 0; i < rq->ntasks; i++) {
@@ -126,8 +154,15 @@ static void serve(const struct step_request *rq)
 			(void)pause();
 		if (room < 0)
 			room = make_room(fds.fd[0]);
-		answer_one(fds.fd[1], room, rq);
+		if (server == 0 && strncmp(mode, "server-", 7) == 0)
+			server = start_server(room);
+		answer_one(fds.fd[1], room, server, rq);
 	}
+	/* A zombie is one for as long as its parent lives; both are ended by the socket's end. */
+	if (is("server-zombie") || is("server-alive"))
+		(void)msg_recv(STEP_FD, &room, sizeof(room), NULL, 10000, &err);
+	if (is("server-alive"))
+		(void)kill(server, SIGKILL);
 }
 
 int main(int argc, char **argv)
