@@ -39,6 +39,7 @@ struct imgfs {
 	uint64_t offset, size; /* of the topmost */
 	_Atomic int xattrs;   /* xattr.c: whether there are any to show; not known before somebody asks */
 	uint32_t workers;
+	struct squash_worker *first; /* the reader of image_load(), until the first worker takes it */
 };
 
 /* One thread: its descriptor of /dev/fuse, its buffers, what it counts. */
