@@ -436,6 +436,6 @@ const struct test_case step_cases[] = {
 	CASE(item_step), CASE(item_groups), CASE(item_tasks), CASE(order_wrong), CASE(order_harmless),
 	CASE(emfile0), CASE(emfile1), CASE(emfile2), CASE(emfile3), CASE(in_slurmd), CASE(in_prolog),
 	CASE(in_error), CASE(two_steps), CASE(server_dead), CASE(server_zombie), CASE(server_leaving),
-	CASE(server_dead_many), CASE(server_alive), CASE(server_dead_unheld), CASE(server_dead_other_hold), CASE(server_dead_early),
-	CASE(server_killed_with_tasks), CASE(server_dead_no_status), { 0 },
+	CASE(server_dead_many), CASE(server_alive), CASE(server_dead_unheld), CASE(server_dead_other_hold),
+	CASE(server_dead_early), CASE(server_killed_with_tasks), CASE(server_dead_no_status), { 0 },
 };
