@@ -73,6 +73,8 @@ static int ask_readlink(void *arg, uint64_t link, char out[PATH_MAX], struct ber
 
 	if (stack_inode(a->fs->stack, a->w, link, &inode, err) < 0)
 		return -1;
+	if (!S_ISLNK(inode.mode)) /* though its directory says so */
+		return berth_fail(err, BERTH_EIMAGE, 0, "the image is damaged: a link is none");
 	return squash_readlink(a->w, &inode, out, err) < 0 ? -1 : 0;
 }
 
