@@ -11,14 +11,15 @@ The bytes are taken from files of the machine, at places that a seed decides.
 import glob
 import json
 import os
-import py_compile
 import random
 import shutil
 import subprocess
+import sys
 
 import bench
 
-VERSION = 1  # of what is generated: a cache of another one is not used
+VERSION = 1  # of what is generated: images of another one are made anew
+PYTHON = "/usr/bin/python3"  # of the distribution: others may lie where only root looks
 COMPRESSORS = {"zstd": ["-comp", "zstd", "-Xcompression-level", "3"], "gzip": ["-comp", "gzip"]}
 MODULES = 300
 LIBRARIES = 200
@@ -30,11 +31,11 @@ ONE = "tree/one"  # the file of --start
 class Image:
     """A squashfs file and what was put into it."""
 
-    def __init__(self, path, facts):
+    def __init__(self, path, facts, names):
         self.path = path
         self.name = os.path.basename(path)[:-len(".sqfs")]
-        self.files, self.bytes = facts["files"], facts["bytes"]
-        self.list = path[:-len(".sqfs")] + ".list"
+        self.files, self.bytes = facts["files"], facts["bytes"]  # of its tree
+        self.list = names  # a file of their paths, relative to the tree, one a line
 
 
 def machine_bytes():
@@ -99,8 +100,6 @@ def make_modules(top):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="ascii") as f:
             f.write(text)
-        py_compile.compile(path, dfile=name, doraise=True,
-                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
     for i in range(20):
         part = i % PARTS
@@ -112,6 +111,9 @@ def make_modules(top):
             write(part, f"{package}/mod{k}.py", module_source(draw, f"{package}/mod{k}"))
             imports.append(f"import {package.replace('/', '.')}.mod{k}")
     write(PARTS - 1, "berth_storm.py", "\n".join(imports) + "\n")
+    for part in range(PARTS):
+        subprocess.run([PYTHON, "-m", "compileall", "-q", "-s", top, "--invalidation-mode", "unchecked-hash",
+                        os.path.join(top, f"site{part}")], check=True)
 
 
 def library_source(draw, number, blob):
@@ -156,13 +158,13 @@ def make_program(top, work):
 
 def make_big(path):
     """1 GiB; of each 8 MiB half is drawn and does not compress, half is text."""
-    draw, text = random.Random(4), machine_bytes()[0]
-    half = 4 << 20
+    draw, text, half = random.Random(4), machine_bytes()[0], 4 << 20
+    text *= 2 + half // len(text)
     with open(path, "wb") as f:
         for _ in range(BIG // half // 2):
-            at = draw.randrange(max(1, len(text) - half))
+            at = draw.randrange(len(text) - half)
             f.write(draw.randbytes(half))
-            f.write((text[at:at + half] * half)[:half])
+            f.write(text[at:at + half])
 
 
 def squash(tree, out, compressor):
@@ -191,30 +193,27 @@ def fill(kind, top, work):
 
 def get(directory, kind, compressors):
     """The images of a kind ("7000", "100000", "big", "start50" ...), made where they are missing."""
-    facts_path = os.path.join(directory, kind + ".json")
+    facts_path, list_path = (os.path.join(directory, kind + ending) for ending in (".json", ".list"))
     paths = {c: os.path.join(directory, f"{kind}.{c}.sqfs") for c in compressors}
+    tag = [PYTHON, "-c", "import sys; print(sys.implementation.cache_tag)"]
+    version = f"{VERSION} {subprocess.run(tag, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()}"
     facts = {}
     if os.path.exists(facts_path):
         with open(facts_path, encoding="ascii") as f:
             facts = json.load(f)
-    if facts.get("version") != VERSION or not all(os.path.exists(path) for path in paths.values()):
-        print(f"bench: making {kind}: {', '.join(compressors)}", flush=True)
+    if facts.get("version") != version or not all(os.path.exists(path) for path in paths.values()):
+        print(f"bench: making {kind}: {', '.join(compressors)}", file=sys.stderr, flush=True)
         work = os.path.join(directory, "work")
         shutil.rmtree(work, ignore_errors=True)
         os.makedirs(os.path.join(work, "top"))
         names, total = fill(kind, os.path.join(work, "top"), work)
-        with open(os.path.join(directory, kind + ".list"), "w", encoding="ascii") as f:
+        with open(list_path, "w", encoding="ascii") as f:
             f.writelines(name + "\n" for name in names)
         for compressor, path in paths.items():
             squash(os.path.join(work, "top"), path + ".new", compressor)
             os.rename(path + ".new", path)
         shutil.rmtree(work)
-        facts = {"version": VERSION, "files": len(names), "bytes": total}
+        facts = {"version": version, "files": len(names), "bytes": total}
         with open(facts_path, "w", encoding="ascii") as f:
             json.dump(facts, f)
-    images = []
-    for path in paths.values():
-        image = Image(path, facts)
-        image.list = os.path.join(directory, kind + ".list")
-        images.append(image)
-    return images
+    return [Image(path, facts, list_path) for path in paths.values()]

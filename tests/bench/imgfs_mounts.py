@@ -7,7 +7,6 @@ place. The mount ends with that command.
 """
 import os
 import subprocess
-import sys
 
 import bench
 
@@ -24,9 +23,12 @@ class Sample:
 class Contender:
     """A way to mount an image: words(image path, mount point) is the launcher without its command."""
 
-    def __init__(self, name, words):
+    before = []  # what starts the launcher, and with it server and readers
+
+    def __init__(self, name, words, is_berth=False):
         self.name = name
-        self.words = words
+        self.words = lambda image, point: self.before + words(image, point)
+        self.berth = is_berth
 
     def mount(self, image, tools, point):
         return Mount(self, self.words(image.path, point), tools["inside"], point)
@@ -53,7 +55,7 @@ class Mount:
         return Sample(answer)
 
     def stats(self, server):
-        """The server's counters by name, or nothing where it has none."""
+        """What 'berth-imgfs --stats' says: counters by name; nothing where it cannot."""
         fd = os.open(f"/proc/{self.pid}/root{self.point}", os.O_RDONLY | os.O_DIRECTORY)
         try:
             done = subprocess.run([server, "--stats", str(fd)], pass_fds=[fd], stdout=subprocess.PIPE,
@@ -71,6 +73,7 @@ class Mount:
         return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) == 3 and words[2] == "kB"}
 
     def close(self):
+        """Ends what holds the mount; the server follows by itself."""
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
@@ -79,7 +82,7 @@ class Mount:
 def berth(args, name="berth-imgfs", workers=None):
     count = str(workers or len(os.sched_getaffinity(0)))
     return Contender(name, lambda image, point: [args.mount, "-s", args.server, "-w", count, "-u", str(UID),
-                                                 image, point])
+                                                 image, point], True)
 
 
 def squashfuse(name, server, tools):
@@ -128,6 +131,3 @@ def touch(path):
         while f.read(1 << 20):
             pass
 
-
-def note(text):
-    print("bench: " + text, file=sys.stderr, flush=True)
