@@ -6,6 +6,7 @@ import select
 import signal
 import statistics
 import subprocess
+import threading
 import time
 
 import bench
@@ -137,12 +138,12 @@ def threads(args, tools, point, empty):
                 samples[i].append(mount.run(argv, readers))
                 stats[i] = counted(args, mount)
                 mount.close()
-        for case, found, counted in zip(cases, samples, stats):
+        for case, found, told in zip(cases, samples, stats):
             rate = spread([image.bytes / s.ms / 1e3 for s in found], "{:.0f}")
             lines.append((readers, case.name, *rate,
                           f"{statistics.median(s.readers for s in found):.0f} + "
                           f"{statistics.median(s.server for s in found):.0f}",
-                          *(counted.get(key, "-") for key in counters)))
+                          *(told.get(key, "-") for key in counters)))
     print(f"\nReaders at once, {image.name}, cold\n")
     bench.table(lines)
 
@@ -161,21 +162,26 @@ class Room:
         self.mount.close()
 
 
-def wait_for_ends(rooms):
-    """Until every process and every server has ended; notes when each did."""
+def watch_ends(rooms, end):
+    """Calls 'end' beside watching, until every process and every server has ended; milliseconds between."""
     poll, left = select.poll(), {}
     for room in rooms:
         for fd in room.process, room.server:
             poll.register(fd, select.POLLIN)
             left[fd] = room
     deadline = time.monotonic() + DEADLINE_S
+    ender = threading.Thread(target=end)
+    ender.start()
     while left:
-        for fd, _ in poll.poll(max(0, 1000 * (deadline - time.monotonic()))):
+        ready = poll.poll(max(0, 1000 * (deadline - time.monotonic())))
+        now = time.monotonic()
+        for fd, _ in ready:
             poll.unregister(fd)
-            left.pop(fd).ended[fd] = time.monotonic()
-        if left and time.monotonic() > deadline:
+            left.pop(fd).ended[fd] = now
+        if left and now > deadline:
             bench.die(f"{len(left)} processes are still there after {DEADLINE_S} s")
-    return [1000 * max(0, room.ended[room.server] - room.ended[room.process]) for room in rooms]
+    ender.join()
+    return [1000 * (room.ended[room.server] - room.ended[room.process]) for room in rooms]
 
 
 def lifetime(args, tools, point):
@@ -183,22 +189,25 @@ def lifetime(args, tools, point):
     image = imgfs_images.get(args.images, "start50", ["zstd"])[0]
     contender = imgfs_mounts.berth(args)
 
-    def end(count, how):
+    def one(count, how):
         rooms = [Room(contender.mount(image, tools, point)) for _ in range(count)]
-        for room in rooms:
-            if how == "killed":
-                signal.pidfd_send_signal(room.process, signal.SIGKILL)
-            else:
-                room.mount.process.stdin.close()
-        took = wait_for_ends(rooms)
+
+        def end():
+            for room in rooms:
+                if how == "killed":
+                    signal.pidfd_send_signal(room.process, signal.SIGKILL)
+                else:
+                    room.mount.process.stdin.close()
+
+        took = watch_ends(rooms, end)
         for room in rooms:
             room.close()
         return took
 
     lines = [("rooms", "their process", "median ms", "min", "max")]
     for how in "exits", "killed":
-        found = [ms for _ in range(args.lifetime) for ms in end(1, how)]
+        found = [ms for _ in range(args.lifetime) for ms in one(1, how)]
         lines.append((f"{args.lifetime}, one after another", how, *spread(found)))
-        lines.append(("64 at once", how, *spread(end(64, how))))
+        lines.append(("64 at once", how, *spread(one(64, how))))
     print("\nFrom the end of a room's last process to the server's\n")
     bench.table(lines)

@@ -120,10 +120,10 @@ def library_source(draw, number, blob):
     """Forty functions with other libraries' bytes between them, and a table that needs relocation."""
     lines, size = [], draw.randint(100, 500) << 10
     for k in range(40):
-        length = size // 40
+        length, at = size // 40, draw.randrange((8 << 20) - size // 40)
         other = f"l{draw.randrange(LIBRARIES)}_f{draw.randrange(40)}"
         lines += [f"int {other}(int);", f"int l{number}_f{k}(int n)", "{",
-                  f'\t__asm__ volatile("jmp 1f; .incbin \\"{blob}\\", {draw.randrange((8 << 20) - length)}, {length}; 1:");',
+                  f'\t__asm__ volatile("jmp 1f; .incbin \\"{blob}\\", {at}, {length}; 1:");',
                   f"\treturn n > 0 ? {other}(n - 1) + {k} : n;", "}"]
     names = ", ".join(f"l{number}_f{k}" for k in range(40))
     return "\n".join(lines + [f"int (*l{number}_table[])(int) = {{ {names} }};", f"int l{number}_all(void)", "{",
