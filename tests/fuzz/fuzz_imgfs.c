@@ -82,12 +82,13 @@ static ssize_t ask(uint32_t op, uint64_t node, const void *body, size_t n)
 	static uint64_t unique;
 	const struct fuse_out_header *out = (const struct fuse_out_header *)z.reply;
 	struct fuse_in_header head = {
-		.len = (uint32_t)(sizeof(head) + n), .opcode = op, .nodeid = node, .unique = ++unique,
+		.len = (uint32_t)(sizeof(head) + n), .opcode = op, .nodeid = node, .unique = unique + 1,
 	};
 	/* no byte more: a sanitizer is to see what reads beyond */
 	cleanup_free uint8_t *request = malloc(sizeof(head) + n);
 	off_t len;
 
+	unique++;
 	must(request != NULL && lseek(z.sink, 0, SEEK_SET) == 0);
 	memcpy(request, &head, sizeof(head));
 	if (n > 0)

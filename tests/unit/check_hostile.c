@@ -97,6 +97,7 @@ static const struct {
 	{ "kind-unknown", "f", "inode type 0" },
 	{ "kind-unknown", "g", "inode type 15" },
 	{ "kind-other", "z", "outside" },
+	{ "kind-no-link", "m", NULL }, /* the inode's kind counts */
 	{ "name-slash", "", "may not be named" },
 	{ "name-dot", "", "may not be named" },
 	{ "name-dotdot", "", "may not be named" },
