@@ -2,13 +2,15 @@
 /* death.c - the image server died before its room; see death.h. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@ enum {
 	TASKS_SEEN = 256,
 	/* LIMIT: who kills a step has sent its signals to all of a node's tasks long before */
 	DEATH_SURE_MS = 10,
+	FLAG_EXITING = 4, /* the kernel's PF_EXITING */
 };
 
 /* Shared by slurmstepd and the tasks that it forks. */
@@ -61,14 +64,30 @@ void death_note(void)
 		atomic_store(&page->task[i], getpid());
 }
 
-/* PRIV: looked at, not touched: a number that is another's by now costs or adds a line of text. */
+/*
+ * Does it run, and is not about to end? Its end may take a while: a reader knows of it before.
+ * KERNEL: when the last FUSE descriptor is closed, which is what readers are told of, each thread
+ * has PF_EXITING among the flags in /proc/PID/stat, the seventh word behind the name.
+ * PRIV: looked at, not touched: a number that is another's by now costs or adds a line of text.
+ */
 static bool runs(pid_t pid)
 {
-	struct pollfd p = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
-	bool yes = p.fd >= 0 && poll(&p, 1, 0) == 0;
+	char path[32], text[512], state;
+	cleanup_close int fd = -1;
+	const char *name_end;
+	unsigned int flags;
+	ssize_t n;
 
-	cleanup_close_fn(&p.fd);
-	return yes;
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	name_end = strrchr(text, ')');
+	if (!name_end || sscanf(name_end, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+		return true;
+	return state != 'Z' && state != 'X' && !(flags & FLAG_EXITING);
 }
 
 static bool a_task_runs(void)

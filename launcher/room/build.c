@@ -12,7 +12,6 @@
 
 #include "launcher/room/build.h"
 #include "launcher/room/ids.h"
-#include "launcher/room/prime.h"
 #include "launcher/room/skeleton.h"
 #include "launcher/view/plan.h"
 #include "libimage/base/cleanup.h"
@@ -219,7 +218,8 @@ static int attach_one(struct build *b, struct source *s, struct berth_err *err)
 }
 
 int room_build(const struct arm *arm, const struct room_spec *spec, const struct site *site,
-	       const char *pmix_dir, struct room_stamps *stamps, struct berth_err *err)
+	       const char *pmix_dir, const struct prime_program *program, struct room_stamps *stamps,
+	       struct berth_err *err)
 {
 	cleanup(build_done) struct build b = { .arm = arm, .root_fd = -1, .tmp_fd = -1 };
 	cleanup(plan_done) struct plan plan = { 0 };
@@ -241,7 +241,7 @@ int room_build(const struct arm *arm, const struct room_spec *spec, const struct
 		if (is_wanted(&b.v[i]) && attach_one(&b, &b.v[i], err) < 0)
 			return -1;
 	if (image_fd >= 0)
-		prime_pages(b.root_fd);
+		prime_pages(b.root_fd, program);
 	room_stamp(stamps, PHASE_BINDS);
 	if (arm->finish(arm->ctx, err) < 0)
 		return -1;

@@ -40,6 +40,9 @@ static const struct {
 #elif defined(__powerpc64__)
 	{ "/lib64/ld64.so.2", "/lib/powerpc64le-linux-gnu" },
 	{ "/lib/ld-musl-powerpc64le.so.1", NULL },
+#elif defined(__s390x__)
+	{ "/lib/ld64.so.1", "/lib/s390x-linux-gnu" },
+	{ "/lib/ld-musl-s390x.so.1", NULL },
 #elif defined(__riscv)
 	{ "/lib/ld-linux-riscv64-lp64d.so.1", "/lib/riscv64-linux-gnu" },
 	{ "/lib/ld-musl-riscv64.so.1", NULL },
@@ -109,10 +112,30 @@ static bool is_served(int root_fd)
 	       st.stx_dev_major == 0;
 }
 
-void prime_pages(int root_fd)
+/* The start of it: of a large program nobody knows which pages it needs. */
+static void read_program(int root_fd, const struct prime_program *program)
+{
+	cleanup_close int fd = strchr(program->name, '/') ? open_file(root_fd, program->name) : -1;
+
+	for (const char *dir = program->path; fd < 0 && dir && !strchr(program->name, '/');) {
+		size_t n = strcspn(dir, ":");
+		char file[PATH_MAX];
+		int len = snprintf(file, sizeof(file), "%.*s/%s", (int)n, dir, program->name);
+
+		if (dir[0] == '/' && len > 0 && (size_t)len < sizeof(file))
+			fd = open_file(root_fd, file);
+		dir = dir[n] ? dir + n + 1 : NULL;
+	}
+	if (fd >= 0)
+		(void)posix_fadvise(fd, 0, PIECE, POSIX_FADV_WILLNEED);
+}
+
+void prime_pages(int root_fd, const struct prime_program *program)
 {
 	if (!is_served(root_fd))
 		return;
+	if (program)
+		read_program(root_fd, program);
 	for (size_t i = 0; i < ARRAY_SIZE(machine); i++) {
 		cleanup_close int libc = -1, fd = open_file(root_fd, machine[i].interpreter);
 

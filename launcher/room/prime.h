@@ -18,7 +18,12 @@
 /* 'root_fd' is the root of a served image. Before the first name is looked up in it. */
 void prime_names(int root_fd);
 
-/* Once the binds are attached: they would wait behind the pages. */
-void prime_pages(int root_fd);
+/* What will be executed, as execvp() would find it. */
+struct prime_program {
+	const char *name, *path; /* argv[0] and PATH inside */
+};
+
+/* Once the binds are attached: they would wait behind the pages. 'program' may be NULL. */
+void prime_pages(int root_fd, const struct prime_program *program);
 
 #endif

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,6 +108,36 @@ static void answer_one(int sock, int room, pid_t server, const struct step_reque
 	(void)msg_send(sock, &a, is("short") ? sizeof(a) - 1 : sizeof(a), &fds, &err);
 }
 
+static void *stay(void *arg)
+{
+	(void)arg;
+	(void)pause();
+	return NULL;
+}
+
+/* On its way out, as far as the kernel shows it, but not gone: its first thread has ended. */
+static void leave(void)
+{
+	pthread_t other;
+
+	if (pthread_create(&other, NULL, stay, NULL) == 0)
+		(void)syscall(SYS_exit, 0);
+}
+
+static bool has_left(pid_t pid)
+{
+	char path[32], state = '?';
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	if (f)
+		(void)fclose(f);
+	return state == 'Z';
+}
+
 /* A stand-in for berth-imgfs, and what the real launcher leaves with slurmstepd. */
 static pid_t start_server(int room)
 {
@@ -116,9 +148,13 @@ static pid_t start_server(int room)
 
 	if (pid == 0) {
 		(void)alarm(10);
+		if (is("server-leaving"))
+			leave();
 		(void)pause();
 		_exit(0);
 	}
+	while (is("server-leaving") && !has_left(pid))
+		(void)usleep(1000);
 	if (is("server-dead") || is("server-dead-unheld") || is("server-dead-other-hold")) {
 		(void)kill(pid, SIGKILL);
 		(void)waitpid(pid, NULL, 0);
@@ -158,10 +194,10 @@ static void serve(const struct step_request *rq)
 			server = start_server(room);
 		answer_one(fds.fd[1], room, server, rq);
 	}
-	/* A zombie is one for as long as its parent lives; both are ended by the socket's end. */
-	if (is("server-zombie") || is("server-alive"))
+	/* A zombie is one for as long as its parent lives; all are ended by the socket's end. */
+	if (is("server-zombie") || is("server-alive") || is("server-leaving"))
 		(void)msg_recv(STEP_FD, &room, sizeof(room), NULL, 10000, &err);
-	if (is("server-alive"))
+	if (is("server-alive") || is("server-leaving"))
 		(void)kill(server, SIGKILL);
 }
 

@@ -363,6 +363,7 @@ static void death_said(int said)
 
 static void server_dead(void) { step_with("server-dead", 1); death_said(1); }
 static void server_zombie(void) { step_with("server-zombie", 1); death_said(1); }
+static void server_leaving(void) { step_with("server-leaving", 2); death_said(1); }
 static void server_dead_many(void) { step_with("server-dead", 32); death_said(1); }
 static void server_alive(void) { step_with("server-alive", 4); death_said(0); }
 static void server_dead_unheld(void) { step_with("server-dead-unheld", 4); death_said(0); }
@@ -434,7 +435,7 @@ const struct test_case step_cases[] = {
 	CASE(odd_names), CASE(item_env), CASE(item_uid), CASE(item_gid), CASE(item_job),
 	CASE(item_step), CASE(item_groups), CASE(item_tasks), CASE(order_wrong), CASE(order_harmless),
 	CASE(emfile0), CASE(emfile1), CASE(emfile2), CASE(emfile3), CASE(in_slurmd), CASE(in_prolog),
-	CASE(in_error), CASE(two_steps), CASE(server_dead), CASE(server_zombie), CASE(server_dead_many),
-	CASE(server_alive), CASE(server_dead_unheld), CASE(server_dead_other_hold), CASE(server_dead_early),
-	CASE(server_killed_with_tasks), CASE(server_dead_no_status), { 0 },
+	CASE(in_error), CASE(two_steps), CASE(server_dead), CASE(server_zombie), CASE(server_leaving),
+	CASE(server_dead_many), CASE(server_alive), CASE(server_dead_unheld), CASE(server_dead_other_hold),
+	CASE(server_dead_early), CASE(server_killed_with_tasks), CASE(server_dead_no_status), { 0 },
 };

@@ -170,6 +170,11 @@ START_TEST(cut_short)
 		rc = elf_needs_read(fd, MADE_BYTES, &r);
 		ck_assert_msg(n >= head || rc == -1, "%zu bytes, said to be more", n);
 	}
+	/* It is longer than that: what comes after is not looked at. */
+	for (size_t n = 0; n < head; n++)
+		ck_assert_int_eq(elf_needs_read(fd, n, &r), -1);
+	ck_assert_int_eq(elf_needs_read(fd, MADE_STRINGS, &r), 0);
+	ck_assert_uint_eq(r.n, 0);
 	ck_assert_int_eq(elf_needs_read(-1, MADE_BYTES, &r), -1);
 }
 END_TEST
