@@ -134,7 +134,7 @@ START_TEST(found_in_tree)
 	ck_assert_int_eq(sh("cd %s && mkdir -p a/b && echo >a/b/f && ln a/b/f hard && ln -s ../.. up && "
 			    "ln -s /a/b abs && ln -s loop/a loop && ln -s abs chain0 && "
 			    "for i in $(seq 39); do ln -s chain$((i - 1)) chain$i; done && "
-			    "mkdir x && ln -s $(printf './%%.0s' $(seq 1500))/x/l x/l && ln -s x/l long", top), 0);
+			    "mkdir x && ln -s l/$(printf './%%.0s' $(seq 1500)) x/l && ln -s x/l long", top), 0);
 	scan(&t);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct tree_node *node = tree_find(&t, NULL, rows[i].path);
@@ -150,7 +150,7 @@ START_TEST(found_in_tree)
 	ck_assert_ptr_eq(tree_find(&t, tree_find(&t, NULL, "a"), "b/f"), tree_find(&t, NULL, "a/b/f"));
 	ck_assert_ptr_eq(tree_find(&t, tree_find(&t, NULL, "a"), "/a"), tree_find(&t, NULL, "a"));
 	memset(path, 'n', sizeof(path));
-	path[256] = '\0'; /* longer than a name */
+	path[sizeof(path) - 1] = '\0'; /* longer than a name */
 	ck_assert_ptr_null(tree_find(&t, NULL, path));
 	memset(path, '/', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
