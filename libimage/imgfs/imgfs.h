@@ -37,8 +37,10 @@ struct imgfs {
 	uint64_t root_id;     /* as the stack names it */
 	uint64_t image_inodes;
 	uint64_t offset, size; /* of the topmost */
+	_Atomic uint32_t listings; /* directories read so far, in pieces */
 	_Atomic int xattrs;   /* xattr.c: whether there are any to show; not known before somebody asks */
 	uint32_t workers;
+	struct squash_worker *first; /* the reader of image_load(), until the first worker takes it */
 };
 
 /* One thread: its descriptor of /dev/fuse, its buffers, what it counts. */

@@ -144,7 +144,7 @@ static unsigned int allowed[] = {
 #ifdef SYS_poll
 	SYS_poll, /* as libc spells ppoll() where there is one */
 #endif
-	SYS_read, SYS_writev, SYS_pread64, SYS_write, /* requests, answers, the image, the log */
+	SYS_read, SYS_writev, SYS_pread64, SYS_fadvise64, SYS_write, /* requests, answers, the image, the log */
 	SYS_futex, SYS_sched_yield, SYS_restart_syscall,
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_getrandom, SYS_sched_getaffinity, /* malloc */
 	SYS_ppoll, SYS_recvmsg, SYS_sendmsg, SYS_close,		      /* the start and the reply to it */

@@ -80,6 +80,8 @@ int squash_open(int fd, uint64_t offset, uint64_t size, struct squash **ret, str
 /* NULL-safe; after the last worker of its group is freed. */
 struct squash *squash_close(struct squash *s);
 const struct squash_info *squash_info(const struct squash *s);
+/* Somebody walks the tree: have the kernel read the tables of names and inodes ahead, in part. */
+void squash_read_ahead(const struct squash *s);
 /* The descriptor it was opened with, which is the caller's. */
 int squash_fd(const struct squash *s);
 

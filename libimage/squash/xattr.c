@@ -21,7 +21,8 @@ enum {
 	/* LIMIT: more names than these cannot be listed: the kernel gives up at XATTR_LIST_MAX */
 	PAIRS_MAX = XATTR_LIST_MAX / SHORTEST,
 	ANY_SETS_MAX = 4096,	/* LIMIT: squash_xattr_any() looks at so many sets, */
-	ANY_PAIRS_MAX = 65536,	/* LIMIT: and so many names: some milliseconds */
+	ANY_PAIRS_MAX = 65536,	/* LIMIT: and so many names, some milliseconds; */
+	VALUE_PART = 128,	/* so many bytes of a value that is skipped count as a name */
 };
 
 static const char *const prefixes[] = { "user.", "trusted.", "security." };
@@ -190,7 +191,7 @@ ssize_t squash_xattr_get(struct squash_worker *w, const struct squash_inode *ino
 
 int squash_xattr_any(struct squash_worker *w, struct squash *fs, const char *prefix, struct berth_err *err)
 {
-	uint32_t budget = ANY_PAIRS_MAX;
+	int64_t budget = ANY_PAIRS_MAX;
 	struct meta_cur m;
 	struct pair p;
 	int rc = 0;
@@ -204,12 +205,12 @@ int squash_xattr_any(struct squash_worker *w, struct squash *fs, const char *pre
 		if (n < 0)
 			rc = -1;
 		for (int k = 0; rc == 0 && k < n; k++) {
-			if (budget-- == 0)
-				rc = 1;
-			else if (pair_next(&m, &p, err) < 0)
+			if (pair_next(&m, &p, err) < 0) {
 				rc = -1;
-			else if (str_after(p.name, prefix))
-				rc = 1;
+			} else {
+				budget -= 1 + p.len / VALUE_PART;
+				rc = budget < 0 || str_after(p.name, prefix);
+			}
 		}
 	}
 	meta_done(&m);

@@ -2,10 +2,14 @@
 /*
  * imgfs-mount.c - a launcher for tests: mount an image through berth-imgfs, run a command.
  *
- *   imgfs-mount [-s SERVER] [-w WORKERS] [-u UID] [-e d:/path | -e f:/path]... IMAGE DIR CMD ARG...
+ *   imgfs-mount [-s SERVER] [-w WORKERS] [-u UID] [-c CACHE_BYTES] [-i LOWER_IMAGE]...
+ *               [-e d:/path | -e f:/path]... IMAGE DIR CMD ARG...
  *
  * Runs as root. The command has the image at DIR in a mount namespace of its own and the
- * server's process id in IMGFS_PID. The server stays outside of that namespace.
+ * server's process id in IMGFS_PID. The server stays outside of that namespace. Images of -i lie
+ * below IMAGE, the first of them uppermost.
+ *
+ * Exits as the command; 98 when the server refused, 99 when something else failed, 2 for usage.
  */
 #include "config.h"
 
@@ -35,10 +39,12 @@ enum { PRIVATE_REC = 1 << 18 | 1 << 14 };
 
 static struct {
 	const char *server;
-	unsigned int workers;
+	unsigned int workers, sources;
 	uid_t uid;
+	uint64_t cache_bytes;
+	const char *source[IMGFS_SOURCES_MAX];
 	struct strbuf entries;
-} opt = { .server = "./berth-imgfs", .workers = 2 };
+} opt = { .server = "./berth-imgfs", .workers = 2, .sources = 1 };
 
 static _Noreturn void die(const char *what)
 {
@@ -101,13 +107,21 @@ static pid_t start_server(int sock)
 	die(opt.server);
 }
 
-static void hand_over(int sock, int image, int entries, int fuse)
+static void hand_over(int sock, int entries, int fuse)
 {
-	struct imgfs_start req = { .magic = IMGFS_MAGIC, .nsource = 1, .nfuse = opt.workers };
+	struct imgfs_start req = { .magic = IMGFS_MAGIC, .nsource = opt.sources, .nfuse = opt.workers,
+				   .cache_bytes = opt.cache_bytes };
 	struct berth_err err = BERTH_ERR_INIT;
-	struct msg_fds fds = { .fd = { image, entries, fuse }, .n = 3 };
+	struct msg_fds fds = MSG_FDS_INIT;
 	struct imgfs_reply reply;
 
+	for (unsigned int i = 0; i < opt.sources; i++) {
+		fds.fd[fds.n] = open(opt.source[i], O_RDONLY | O_CLOEXEC);
+		if (fds.fd[fds.n++] < 0)
+			die(opt.source[i]);
+	}
+	fds.fd[fds.n++] = entries;
+	fds.fd[fds.n++] = fuse;
 	for (unsigned int i = 1; i < opt.workers; i++) {
 		int clone = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 
@@ -131,13 +145,17 @@ static void parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+s:w:u:e:")) != -1) {
+	while ((c = getopt(argc, argv, "+s:w:u:c:i:e:")) != -1) {
 		if (c == 's') {
 			opt.server = optarg;
 		} else if (c == 'w') {
 			opt.workers = (unsigned int)atoi(optarg);
 		} else if (c == 'u') {
 			opt.uid = (uid_t)atoi(optarg);
+		} else if (c == 'c') {
+			opt.cache_bytes = strtoull(optarg, NULL, 10);
+		} else if (c == 'i' && opt.sources < IMGFS_SOURCES_MAX) {
+			opt.source[opt.sources++] = optarg;
 		} else if (c == 'e' && strlen(optarg) > 2) {
 			strbuf_add(&opt.entries, optarg, 1);
 			strbuf_add(&opt.entries, optarg + 2, strlen(optarg + 2) + 1);
@@ -147,20 +165,18 @@ static void parse(int argc, char **argv)
 	}
 	if (argc - optind < 3 || opt.workers < 1 || opt.workers > IMGFS_FUSE_MAX)
 		exit(2);
+	opt.source[0] = argv[optind];
 }
 
 int main(int argc, char **argv)
 {
 	struct berth_err err = BERTH_ERR_INIT;
-	int image, entries, fuse, mnt, pair[2];
+	int entries, fuse, mnt, pair[2];
 	char pid_text[16];
 	pid_t pid;
 
 	log_init("imgfs-mount", LOG_NOTE);
 	parse(argc, argv);
-	image = open(argv[optind], O_RDONLY | O_CLOEXEC);
-	if (image < 0)
-		die(argv[optind]);
 	entries = fd_memfile("entries", opt.entries.text ? opt.entries.text : "", opt.entries.len);
 	fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (entries < 0 || fuse < 0)
@@ -172,7 +188,7 @@ int main(int argc, char **argv)
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, PRIVATE_REC, NULL) < 0)
 		die("unshare");
 	mnt = make_mount(fuse);
-	hand_over(pair[0], image, entries, fuse);
+	hand_over(pair[0], entries, fuse);
 	if (syscall(SYS_move_mount, mnt, "", AT_FDCWD, argv[optind + 1], MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		die("move_mount");
 	(void)snprintf(pid_text, sizeof(pid_text), "%d", (int)pid);

@@ -73,9 +73,8 @@ static void begin(const char *image)
 	ck_assert_msg(image_load(&fs, &start, &image_fd, list, &err) == 0, "%s", err.text);
 	(void)close(list);
 	fs.workers = 1;
-	worker = (struct worker){ .fs = &fs, .fd = pair[0] };
+	worker = (struct worker){ .fs = &fs, .fd = pair[0], .squash = take_ptr(&fs.first) };
 	kernel_fd = pair[1];
-	ck_assert_int_eq(squash_worker_new(fs.squash, fs.nsource, &worker.squash, &err), 0);
 }
 
 static void setup(void)

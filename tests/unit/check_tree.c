@@ -40,10 +40,13 @@ static const struct {
 	{ 30, 41, "libc-2.so", NULL, false },
 };
 
+static unsigned int asked; /* of the image */
+
 static int fake_lookup(void *arg, uint64_t dir, const char *name, struct tree_node *ret,
 		       struct berth_err *err)
 {
 	(void)arg;
+	asked++;
 	if (strcmp(name, "damaged") == 0)
 		return berth_fail(err, BERTH_EIMAGE, 0, "damaged");
 	for (size_t i = 0; i < ARRAY_SIZE(image); i++) {
@@ -207,6 +210,56 @@ START_TEST(many)
 }
 END_TEST
 
+/* What a view of many binds costs: the image is asked for a name once per component, never for
+ * what lies below a virtual entry, and how many there are already makes no difference. */
+START_TEST(asks_no_more_for_many)
+{
+	enum { N = 10000 };
+	struct berth_err err = BERTH_ERR_INIT;
+	struct tree *t = tree_new();
+	unsigned int before, first, each = 0;
+	uint64_t ids = 0;
+	char path[64];
+
+	asked = 0;
+	ck_assert_int_eq(tree_add(t, &fake, true, "/usr/lib/bind-first", &err), 0);
+	first = asked;
+	ck_assert_uint_le(first, 3);
+	for (int i = 0; i < N; i++) {
+		before = asked;
+		(void)snprintf(path, sizeof(path), "/usr/lib/bind-%d", i);
+		ck_assert_int_eq(tree_add(t, &fake, true, path, &err), 0);
+		each = asked - before;
+		ck_assert_uint_le(each, first);
+	}
+	/* through a link, and below what is virtual: the link's way at most */
+	before = asked;
+	ck_assert_int_eq(tree_add(t, &fake, false, "/lib/bind-9999/a/b/c/d", &err), 0);
+	ck_assert_uint_le(asked - before, 3);
+	before = asked;
+	for (int i = 0; i < N; i++) {
+		(void)snprintf(path, sizeof(path), "/new/%d", i);
+		ck_assert_int_eq(tree_add(t, &fake, false, path, &err), 0);
+	}
+	ck_assert_uint_le(asked - before, 1); /* "new" itself, once */
+	/* serving them asks nothing at all, and each has a number of its own */
+	before = asked;
+	for (int i = 0; i < N; i++) {
+		const struct tree_entry *e;
+
+		(void)snprintf(path, sizeof(path), "bind-%d", i);
+		e = tree_find(t, 30, path);
+		ck_assert_ptr_nonnull(e);
+		ck_assert_ptr_eq(tree_get(t, e->id), e);
+		ck_assert(e->id & TREE_VIRTUAL);
+		ck_assert_uint_gt(e->id, ids);
+		ids = e->id;
+	}
+	ck_assert_uint_eq(asked, before);
+	tree_free(t);
+}
+END_TEST
+
 START_TEST(long_paths)
 {
 	struct berth_err err = BERTH_ERR_INIT;
@@ -236,6 +289,7 @@ int main(void)
 	tcase_add_loop_test(tc, adds, 0, ARRAY_SIZE(cases));
 	tcase_add_test(tc, conflicts);
 	tcase_add_test(tc, many);
+	tcase_add_test(tc, asks_no_more_for_many);
 	tcase_add_test(tc, long_paths);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
