@@ -214,7 +214,8 @@ lines_are() { [ "$(grep -cE -- "$2" "$SCRATCH/out")" -eq "$1" ]; }
 		run as_user srun -N2 -n8 --container="$IMAGE" sh -c 'exit $((SLURM_PROCID % 3))'
 		refute_output "$DIED"
 		run as_user srun -w n1 -n1 --container="$IMAGE" true
-		assert_success ""
+		assert_success
+		refute_output "$DIED"
 	done
 	run -127 as_user srun -w n1 -n2 --container="$IMAGE" /no/such/program
 	refute_output "$DIED"
