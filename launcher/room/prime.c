@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include "libimage/base/fd.h"
 
 enum {
+	STACK_BYTES = 128 * 1024, /* LIMIT: a few paths */
 	LIST_BYTES = 32 * 1024, /* LIMIT: a root directory's entries, and the rest is asked for by name */
 	FILE_MAX = 4 * 1024 * 1024, /* LIMIT: bytes of a file; a libc has two million */
 	/* KERNEL: so much at most is read ahead by one call, the bdi's read_ahead_kb. */
@@ -148,4 +151,41 @@ void prime_pages(int root_fd, const struct prime_program *program)
 		read_ahead(libc);
 		return;
 	}
+}
+
+struct job {
+	int root_fd;
+	struct prime_program program;
+};
+
+static void *job_run(void *arg)
+{
+	struct job *job = arg;
+
+	prime_pages(job->root_fd, &job->program);
+	cleanup_close_fn(&job->root_fd);
+	free(job);
+	return NULL;
+}
+
+bool prime_start(int root_fd, const struct prime_program *program)
+{
+	struct job *job = malloc(sizeof(*job));
+	pthread_attr_t attr;
+	pthread_t id;
+	bool started;
+
+	if (!job)
+		return false;
+	*job = (struct job){ .root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0), .program = *program };
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	started = job->root_fd >= 0 && pthread_create(&id, &attr, job_run, job) == 0;
+	(void)pthread_attr_destroy(&attr);
+	if (!started) {
+		cleanup_close_fn(&job->root_fd);
+		free(job);
+	}
+	return started;
 }
