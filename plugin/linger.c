@@ -50,6 +50,11 @@ void linger_note(pid_t launcher, pid_t server)
 	atomic_store(&page->server, server);
 }
 
+pid_t linger_server(void)
+{
+	return page ? atomic_load(&page->server) : 0;
+}
+
 /* PRIV: the process is looked at, not touched: a number that meanwhile is another's costs time. */
 static void wait_for(pid_t pid, const struct timespec *end)
 {

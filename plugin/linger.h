@@ -19,6 +19,9 @@ void linger_close(void);
 /* A task was told who serves its room; 0: nobody. */
 void linger_note(pid_t launcher, pid_t server);
 
+/* Who serves the room; 0: nobody, or not known. */
+pid_t linger_server(void);
+
 /* After the last task: until both have ended, or for LINGER_MS. */
 void linger_wait(void);
 

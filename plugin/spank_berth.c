@@ -98,11 +98,10 @@ HOOK int slurm_spank_task_post_fork(spank_t sp, int ac, char *argv[])
 
 HOOK int slurm_spank_task_exit(spank_t sp, int ac, char *argv[])
 {
-	(void)sp;
 	(void)ac;
 	(void)argv;
 	if (is_stepd())
-		step_task_ended(&step);
+		step_task_ended(sp, &step);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/path.h"
 #include "libimage/base/str.h"
+#include "plugin/death.h"
 #include "plugin/linger.h"
 #include "plugin/names.h"
 #include "plugin/order.h"
@@ -200,6 +201,7 @@ void step_start(spank_t sp, struct step *s)
 	s->multi = job_env_get(env, VAR_MULTI) != NULL;
 	report_open();
 	linger_open();
+	death_open();
 	if (wants > 0)
 		(void)start(sp, env, s);
 }
@@ -223,10 +225,21 @@ void step_forked(struct step *s)
 	s->launcher = -1;
 }
 
-void step_task_ended(struct step *s)
+void step_task_ended(spank_t sp, struct step *s)
 {
-	if (s->wanted && ++s->ended == s->ntasks)
-		linger_wait();
+	struct death_task task = { .pid = -1 };
+
+	if (!s->wanted)
+		return;
+	task.last = ++s->ended == s->ntasks;
+	if (spank_get_item(sp, S_TASK_EXIT_STATUS, &task.status) == ESPANK_SUCCESS &&
+	    spank_get_item(sp, S_TASK_PID, &task.pid) == ESPANK_SUCCESS)
+		death_look(&task, s->sock, linger_server());
+	if (!task.last)
+		return;
+	/* What the launcher left in its queue holds the room, and with it the server. */
+	cleanup_close_fn(&s->sock);
+	linger_wait();
 }
 
 void step_done(struct step *s)
@@ -238,6 +251,7 @@ void step_done(struct step *s)
 	if (s->launcher > 0)
 		(void)waitpid(s->launcher, NULL, WNOHANG);
 	room_spec_done(&s->spec);
+	death_close();
 	linger_close();
 	report_close();
 	*s = none;

@@ -44,7 +44,7 @@ void step_start(spank_t sp, struct step *s);
 void step_forked(struct step *s);
 
 /* From task_exit, in slurmstepd. */
-void step_task_ended(struct step *s);
+void step_task_ended(spank_t sp, struct step *s);
 
 /* From exit. */
 void step_done(struct step *s);

@@ -16,6 +16,7 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/msg.h"
 #include "libimage/base/program.h"
+#include "plugin/death.h"
 #include "plugin/linger.h"
 #include "plugin/report.h"
 #include "plugin/task.h"
@@ -112,6 +113,7 @@ static int join(spank_t sp, struct step *s, struct berth_err *err)
 		return -1;
 	if (setns(room, CLONE_NEWNS) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot enter the room");
+	death_note();
 	return 0;
 }
 

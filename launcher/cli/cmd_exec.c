@@ -179,8 +179,24 @@ static int make_env(const struct room_spec *spec, const char *prompt, struct str
 	return env_apply(host, &edits, ret, err);
 }
 
-/* 'env' becomes the environment inside, with 'prompt' as make_env() takes it. */
-static int enter(struct job *j, const char *prompt, struct strlist *env, struct berth_err *err)
+/* The value of PATH in 'env'. */
+static const char *path_of(const struct strlist *env)
+{
+	for (size_t i = 0; i < env->n; i++) {
+		const char *value = str_after(env->v[i], "PATH=");
+
+		if (value)
+			return value;
+	}
+	return NULL;
+}
+
+/*
+ * 'env' becomes the environment inside, with 'prompt' as make_env() takes it; 'program' is what will
+ * be executed, NULL: not known yet.
+ */
+static int enter(struct job *j, const char *prompt, const char *program, struct strlist *env,
+		 struct berth_err *err)
 {
 	const struct room_spec *spec = &j->spec;
 	cleanup(room_start_done) struct room_start start = ROOM_START_INIT;
@@ -194,6 +210,7 @@ static int enter(struct job *j, const char *prompt, struct strlist *env, struct 
 	log_line(LOG_DETAIL, "image %s", spec->image);
 	if (fill_names(&j->spec, err) < 0 || make_env(spec, prompt, env, err) < 0)
 		return -1;
+	start.program = (struct prime_program){ program, path_of(env) };
 	if (room_enter(spec, &site, &start, &j->stamps, err) < 0)
 		return -1;
 	if (room_chdir(spec, err) < 0)
@@ -201,18 +218,6 @@ static int enter(struct job *j, const char *prompt, struct strlist *env, struct 
 	if (!spec->pwd && spec->cwd && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
 		log_line(LOG_WARN, "'%s' is not in the image: starting in '%s'", spec->cwd, here);
 	return 0;
-}
-
-/* The value of PATH in 'env'. */
-static const char *path_of(const struct strlist *env)
-{
-	for (size_t i = 0; i < env->n; i++) {
-		const char *value = str_after(env->v[i], "PATH=");
-
-		if (value)
-			return value;
-	}
-	return NULL;
 }
 
 /* A file that the kernel knows no way to start is a script without "#!", as execvp() has it. */
@@ -263,7 +268,7 @@ static int exec_job(struct job *j, struct berth_err *err)
 {
 	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
 
-	if (enter(j, NULL, &env, err) < 0)
+	if (enter(j, NULL, j->argv[0], &env, err) < 0)
 		return -1;
 	return become(j, j->argv, &env, err);
 }
@@ -276,7 +281,7 @@ static int run_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (enter(j, NULL, &env, err) < 0)
+	if (enter(j, NULL, NULL, &env, err) < 0)
 		return -1;
 	if (executable(script)) {
 		words[0] = script;
@@ -299,7 +304,7 @@ static int shell_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (enter(j, SHELL_PROMPT, &env, err) < 0)
+	if (enter(j, SHELL_PROMPT, NULL, &env, err) < 0)
 		return -1;
 	if (j->flags.shell) {
 		own = strdup(j->flags.shell);

@@ -129,7 +129,7 @@ _Noreturn void opener_main(int sock, const struct opener_job *job)
 	/* The ids that count are root's: those of the spec are for passwd lines and the like. */
 	spec.uid = job->uid;
 	spec.gid = job->gid;
-	if (rc == 0 && room_build(&arm, &spec, job->site, job->pmix_dir, &r.stamps, &fail.err) == 0)
+	if (rc == 0 && room_build(&arm, &spec, job->site, job->pmix_dir, NULL, &r.stamps, &fail.err) == 0)
 		_exit(0);
 	(void)call(&r, &fail, NULL, 0, NULL, &(struct berth_err)BERTH_ERR_INIT);
 	_exit(1);

@@ -113,12 +113,14 @@ static int prepare(struct step *s, struct berth_err *err)
 	s->host_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (s->host_ns < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot open /proc/self/ns/mnt");
-	/* PRIV: server and guard become our children, whom nobody reaps: so the numbers that are
-	 * written to the step's cgroup are theirs and nobody else's, dead or alive. */
+	/* PRIV: when its guard has ended the server becomes our child, whom nobody reaps: so the number
+	 * that is written to the step's cgroup is its own and nobody else's, dead or alive. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot become a subreaper");
+	if (s->req.image_kind == IMAGE_DIR)
+		return 0;
 	/* Here, in the host's namespace: inside the room's it would keep that one alive. */
-	return s->req.image_kind == IMAGE_DIR ? 0 : server_spawn(&s->server, &ids, err);
+	return server_spawn(&s->server, &ids, err) < 0 ? -1 : server_pid(&s->server, err);
 }
 
 static int wait_ms(const struct step *s)
@@ -226,16 +228,35 @@ static int build(struct step *s, const struct step_join *join, int base_ns, stru
 	/* Not inside the room while it lives: root looks at nothing of an image's. */
 	if (setns(s->host_ns, CLONE_NEWNS) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot leave the room");
-	return rc < 0 ? -1 : server_settle(&s->server, err);
+	if (rc < 0 || server_release(&s->server, err) < 0)
+		return -1;
+	server_settle(&s->server);
+	return 0;
 }
 
-static void build_once(struct step *s, const struct step_join *join, int base_ns)
+/*
+ * PRIV: slurmstepd gets nothing it could enter by mistake: the descriptor stays in the socket, and
+ * goes with it. Without room for it there is none, and nobody is told of a server's death.
+ */
+static void hold(const struct step *s, int sock)
+{
+	const struct step_hold h = { .magic = STEP_MAGIC };
+	const struct msg_fds fds = { .fd = { s->room_ns }, .n = 1 };
+	struct berth_err err;
+
+	if (s->room_ns >= 0 && s->server.pid > 0)
+		(void)msg_send(sock, &h, sizeof(h), &fds, &err);
+}
+
+static void build_once(struct step *s, const struct step_join *join, int base_ns, int sock)
 {
 	if (s->tried || s->err.code != BERTH_OK)
 		return;
 	s->tried = true;
-	if (build(s, join, base_ns, &s->err) == 0)
+	if (build(s, join, base_ns, &s->err) == 0) {
+		hold(s, sock);
 		return;
+	}
 	server_done(&s->server);
 	cleanup_close_fn(&s->room_ns);
 }
@@ -278,7 +299,7 @@ int step_serve(int sock)
 			continue;
 		if (!s.tried || s.homeless)
 			follow(&s, &join);
-		build_once(&s, &join, fds.fd[0]);
+		build_once(&s, &join, fds.fd[0], sock);
 		answer(&s, fds.fd[1]);
 	}
 	follow_late(&s, &join);

@@ -22,8 +22,6 @@
 #include "libimage/base/fd.h"
 #include "libimage/base/imgfs_wire.h"
 
-enum { WORKERS_MAX = 4 }; /* LIMIT: readers beyond four wait for decompression, not for a worker */
-
 /*
  * PRIV: in a namespace made just before, on the caller's own copy. Slave, not private: what the
  * host mounts or unmounts later must reach the room, or the room would hold it busy.
@@ -207,12 +205,13 @@ static void close_all(int *fd, int n)
 		cleanup_close_fn(&fd[i]);
 }
 
+/* As many as there are cores for the step: its cpuset is in the mask, once it is ours, too. */
 static int worker_count(void)
 {
 	cpu_set_t set;
 	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
-	return n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : n;
+	return n < 1 ? 1 : n > IMGFS_FUSE_MAX ? IMGFS_FUSE_MAX : n;
 }
 
 static int open_fuse(struct berth_err *err)
@@ -256,7 +255,7 @@ static int fuse_mount(const struct arm_local *l, int fuse_fd, struct berth_err *
 static int local_root_image(void *ctx, int image_fd, int entries_fd, int *ret_root, struct berth_err *err)
 {
 	struct arm_local *l = ctx;
-	int fuse[WORKERS_MAX], want = worker_count(), n = 0, rc = -1;
+	int fuse[IMGFS_FUSE_MAX], want = worker_count(), n = 0, rc = -1;
 	cleanup_close int mnt = -1;
 
 	if (!l->server)

@@ -12,7 +12,6 @@
 
 #include "launcher/room/build.h"
 #include "launcher/room/ids.h"
-#include "launcher/room/prime.h"
 #include "launcher/room/skeleton.h"
 #include "launcher/view/plan.h"
 #include "libimage/base/cleanup.h"
@@ -219,12 +218,14 @@ static int attach_one(struct build *b, struct source *s, struct berth_err *err)
 }
 
 int room_build(const struct arm *arm, const struct room_spec *spec, const struct site *site,
-	       const char *pmix_dir, struct room_stamps *stamps, struct berth_err *err)
+	       const char *pmix_dir, const struct prime_program *program, struct room_stamps *stamps,
+	       struct berth_err *err)
 {
 	cleanup(build_done) struct build b = { .arm = arm, .root_fd = -1, .tmp_fd = -1 };
 	cleanup(plan_done) struct plan plan = { 0 };
 	cleanup_close int image_fd = -1;
 	struct image_pin pin;
+	bool beside;
 
 	if (room_open_image(spec, &image_fd, &pin, err) < 0 ||
 	    plan_make(spec, site, pmix_dir, &plan, err) < 0 || open_sources(&b, &plan, err) < 0)
@@ -237,11 +238,13 @@ int room_build(const struct arm *arm, const struct room_spec *spec, const struct
 	if (attach_root(&b, spec, image_fd, err) < 0)
 		return berth_context(err, "image '%s'", spec->image);
 	room_stamp(stamps, PHASE_ROOT);
+	/* Where the caller goes on to the program by itself, its pages come meanwhile. */
+	beside = image_fd >= 0 && program && prime_start(b.root_fd, program);
 	for (size_t i = 0; i < b.n; i++)
 		if (is_wanted(&b.v[i]) && attach_one(&b, &b.v[i], err) < 0)
 			return -1;
-	if (image_fd >= 0)
-		prime_pages(b.root_fd);
+	if (image_fd >= 0 && !beside)
+		prime_pages(b.root_fd, program);
 	room_stamp(stamps, PHASE_BINDS);
 	if (arm->finish(arm->ctx, err) < 0)
 		return -1;

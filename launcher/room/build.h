@@ -9,6 +9,7 @@
 #define BERTH_BUILD_H
 
 #include "launcher/room/arm.h"
+#include "launcher/room/prime.h"
 #include "launcher/room/room.h"
 
 /*
@@ -18,8 +19,12 @@
 int room_open_image(const struct room_spec *spec, int *ret_fd, struct image_pin *ret_pin,
 		    struct berth_err *err);
 
-/* Build the whole room, arm->finish() included. 'pmix_dir' may be NULL or "". */
+/*
+ * Build the whole room, arm->finish() included. 'pmix_dir' may be NULL or "", 'program' NULL where it
+ * is not known.
+ */
 int room_build(const struct arm *arm, const struct room_spec *spec, const struct site *site,
-	       const char *pmix_dir, struct room_stamps *stamps, struct berth_err *err);
+	       const char *pmix_dir, const struct prime_program *program, struct room_stamps *stamps,
+	       struct berth_err *err);
 
 #endif

@@ -116,13 +116,15 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	arm = arm_of_local(&local);
 
 	mask = umask(022);
-	if (room_build(&arm, spec, site, NULL, stamps, err) < 0)
+	if (room_build(&arm, spec, site, NULL, start->program.name ? &start->program : NULL, stamps, err) < 0)
 		return -1;
 	(void)umask(mask);
-	if (server && server_settle(server, err) < 0)
+	if (server && server_release(server, err) < 0)
 		return -1;
 	if (drop_caps(err) < 0)
 		return -1;
+	if (server)
+		server_settle(server);
 	room_stamp(stamps, PHASE_DROP);
 	return 0;
 }

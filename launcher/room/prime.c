@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include "libimage/base/fd.h"
 
 enum {
+	STACK_BYTES = 128 * 1024, /* LIMIT: a few paths */
 	LIST_BYTES = 32 * 1024, /* LIMIT: a root directory's entries, and the rest is asked for by name */
 	FILE_MAX = 4 * 1024 * 1024, /* LIMIT: bytes of a file; a libc has two million */
 	/* KERNEL: so much at most is read ahead by one call, the bdi's read_ahead_kb. */
@@ -40,6 +43,9 @@ static const struct {
 #elif defined(__powerpc64__)
 	{ "/lib64/ld64.so.2", "/lib/powerpc64le-linux-gnu" },
 	{ "/lib/ld-musl-powerpc64le.so.1", NULL },
+#elif defined(__s390x__)
+	{ "/lib/ld64.so.1", "/lib/s390x-linux-gnu" },
+	{ "/lib/ld-musl-s390x.so.1", NULL },
 #elif defined(__riscv)
 	{ "/lib/ld-linux-riscv64-lp64d.so.1", "/lib/riscv64-linux-gnu" },
 	{ "/lib/ld-musl-riscv64.so.1", NULL },
@@ -109,10 +115,30 @@ static bool is_served(int root_fd)
 	       st.stx_dev_major == 0;
 }
 
-void prime_pages(int root_fd)
+/* The start of it: of a large program nobody knows which pages it needs. */
+static void read_program(int root_fd, const struct prime_program *program)
+{
+	cleanup_close int fd = strchr(program->name, '/') ? open_file(root_fd, program->name) : -1;
+
+	for (const char *dir = program->path; fd < 0 && dir && !strchr(program->name, '/');) {
+		size_t n = strcspn(dir, ":");
+		char file[PATH_MAX];
+		int len = snprintf(file, sizeof(file), "%.*s/%s", (int)n, dir, program->name);
+
+		if (dir[0] == '/' && len > 0 && (size_t)len < sizeof(file))
+			fd = open_file(root_fd, file);
+		dir = dir[n] ? dir + n + 1 : NULL;
+	}
+	if (fd >= 0)
+		(void)posix_fadvise(fd, 0, PIECE, POSIX_FADV_WILLNEED);
+}
+
+void prime_pages(int root_fd, const struct prime_program *program)
 {
 	if (!is_served(root_fd))
 		return;
+	if (program)
+		read_program(root_fd, program);
 	for (size_t i = 0; i < ARRAY_SIZE(machine); i++) {
 		cleanup_close int libc = -1, fd = open_file(root_fd, machine[i].interpreter);
 
@@ -125,4 +151,41 @@ void prime_pages(int root_fd)
 		read_ahead(libc);
 		return;
 	}
+}
+
+struct job {
+	int root_fd;
+	struct prime_program program;
+};
+
+static void *job_run(void *arg)
+{
+	struct job *job = arg;
+
+	prime_pages(job->root_fd, &job->program);
+	cleanup_close_fn(&job->root_fd);
+	free(job);
+	return NULL;
+}
+
+bool prime_start(int root_fd, const struct prime_program *program)
+{
+	struct job *job = malloc(sizeof(*job));
+	pthread_attr_t attr;
+	pthread_t id;
+	bool started;
+
+	if (!job)
+		return false;
+	*job = (struct job){ .root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0), .program = *program };
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	started = job->root_fd >= 0 && pthread_create(&id, &attr, job_run, job) == 0;
+	(void)pthread_attr_destroy(&attr);
+	if (!started) {
+		cleanup_close_fn(&job->root_fd);
+		free(job);
+	}
+	return started;
 }

@@ -15,10 +15,23 @@
 #ifndef BERTH_PRIME_H
 #define BERTH_PRIME_H
 
+#include <stdbool.h>
+
 /* 'root_fd' is the root of a served image. Before the first name is looked up in it. */
 void prime_names(int root_fd);
 
-/* Once the binds are attached: they would wait behind the pages. */
-void prime_pages(int root_fd);
+/* What will be executed, as execvp() would find it. */
+struct prime_program {
+	const char *name, *path; /* argv[0] and PATH inside */
+};
+
+/* Ask for the pages now. 'program' may be NULL. */
+void prime_pages(int root_fd, const struct prime_program *program);
+
+/*
+ * The same beside the caller, in a thread that the execution of the program ends if it has not ended
+ * by then; what 'program' points to must stay until that. False: it could not be started.
+ */
+bool prime_start(int root_fd, const struct prime_program *program);
 
 #endif

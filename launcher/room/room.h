@@ -11,6 +11,7 @@
 
 #include <limits.h>
 
+#include "launcher/room/prime.h"
 #include "launcher/room/server.h"
 #include "launcher/view/site.h"
 #include "launcher/view/spec.h"
@@ -41,6 +42,7 @@ struct room_stamps {
 struct room_start {
 	struct server server;
 	enum image_kind kind;
+	struct prime_program program; /* the caller's: what it will execute, where it knows */
 };
 
 #define ROOM_START_INIT { .server = SERVER_NONE }

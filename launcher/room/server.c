@@ -6,13 +6,38 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "launcher/room/server.h"
-#include "launcher/room/sys.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/imgfs_wire.h"
 #include "libimage/base/msg.h"
+
+/* Returns why the guard could not start the server, an errno, or 0. It kills the one that it has. */
+static int guard_reap(struct server *s)
+{
+	int status = 0;
+
+	cleanup_close_fn(&s->control);
+	cleanup_close_fn(&s->settle);
+	if (s->guard > 0)
+		while (waitpid(s->guard, &status, __WALL) < 0 && errno == EINTR)
+			;
+	s->guard = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+/* It ended before its time. */
+static int died(struct server *s, struct berth_err *err)
+{
+	int why = guard_reap(s);
+
+	if (why)
+		return berth_fail(err, BERTH_ESYS, why, "cannot fork the image server");
+	berth_fail(err, BERTH_ENET, 0, "the image server died at its start");
+	return berth_hint(err, "is '" BERTH_LIBEXEC "/berth-imgfs' installed and executable?");
+}
 
 static const char late[] = "the image's file system may be slow or hang; berth.conf's 'start timeout' is how "
 			   "long it may take";
@@ -40,10 +65,8 @@ int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse
 			berth_hint(err, late);
 		return berth_context(err, "image server");
 	}
-	if (rc == 0) {
-		berth_fail(err, BERTH_ENET, 0, "the image server died at its start");
-		return berth_hint(err, "is '" BERTH_LIBEXEC "/berth-imgfs' installed and executable?");
-	}
+	if (rc == 0)
+		return died(s, err);
 	if (reply.magic != IMGFS_MAGIC)
 		return berth_fail(err, BERTH_EBUG, 0, "the image server is of another version");
 	if (reply.err.code == BERTH_OK)
@@ -59,35 +82,38 @@ int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse
 int server_watch(struct server *s, int wait_ms, struct berth_err *err)
 {
 	if (s->guard > 0 && send(s->settle, &wait_ms, sizeof(wait_ms), MSG_NOSIGNAL) < 0)
-		return berth_fail(err, BERTH_ENET, errno, "the image server died at its start");
+		return died(s, err);
 	return 0;
 }
 
-int server_settle(struct server *s, struct berth_err *err)
+int server_pid(struct server *s, struct berth_err *err)
+{
+	int order = GUARD_PID;
+
+	if (send(s->settle, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order) &&
+	    recv(s->settle, &s->pid, sizeof(s->pid), 0) == sizeof(s->pid))
+		return 0;
+	s->pid = 0;
+	return died(s, err);
+}
+
+int server_release(struct server *s, struct berth_err *err)
 {
 	int order = GUARD_SETTLE;
-	bool told;
 
-	if (s->guard == 0)
+	if (s->guard == 0 || send(s->settle, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order))
 		return 0;
-	told = send(s->settle, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order);
-	cleanup_close_fn(&s->settle);
-	if (told) {
-		s->guard = 0;
-		return 0;
-	}
 	berth_fail(err, BERTH_ENET, ETIMEDOUT, "the image server missed its deadline");
 	return berth_hint(err, late);
 }
 
+void server_settle(struct server *s)
+{
+	(void)guard_reap(s);
+}
+
 void server_done(struct server *s)
 {
-	if (!s)
-		return;
-	if (s->guard > 0)
-		(void)sys_pidfd_kill(s->pidfd);
-	s->guard = 0;
-	cleanup_close_fn(&s->control);
-	cleanup_close_fn(&s->settle);
-	cleanup_close_fn(&s->pidfd);
+	if (s)
+		(void)guard_reap(s);
 }

@@ -3,13 +3,12 @@
  * sys.h - system calls that glibc 2.34, the oldest we build with, has no wrappers for.
  *
  * KERNEL: open_tree, move_mount, fsopen, fsconfig, fsmount 5.2; mount_setattr 5.12;
- * pidfd_send_signal 5.1, pidfd_open 5.3; close_range 5.9. The floor is 5.14.
+ * pidfd_open 5.3; close_range 5.9. The floor is 5.14.
  */
 #ifndef BERTH_SYS_H
 #define BERTH_SYS_H
 
 #include <linux/mount.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -59,11 +58,6 @@ static inline int sys_close_range(unsigned int first, unsigned int last, unsigne
 static inline int sys_pidfd_open(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-static inline int sys_pidfd_kill(int pidfd)
-{
-	return (int)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 
 /*

@@ -5,10 +5,14 @@
  *   slurmstepd, init_post_opt      struct step_request + [spec]         -> launcher
  *   each task, task_init_privileged  struct step_join + [mnt ns, answer]  -> launcher
  *   launcher                         struct step_answer + [room's mnt ns] -> 'answer' socket
+ *   launcher, once a server serves   struct step_hold + [room's mnt ns]   -> slurmstepd
  *
  * All on one SOCK_SEQPACKET pair that slurmstepd makes (STEP_FD in the launcher); tasks
  * inherit slurmstepd's end. Answers do not go there, because tasks wait in parallel and would
  * take each other's: every join brings a socket of its own.
+ *
+ * step_hold is not received but lies in slurmstepd's queue: as long as it does, the room's mounts
+ * have a user, and so a server that is dead did not end for want of one.
  *
  * 'spec' is a sealed memfd: ngroups gid_t values, then spec_bytes bytes of struct room_spec as
  * room_spec_pack() wrote them (launcher/view/spec.h). Root reads the gids and never looks
@@ -24,7 +28,7 @@
 
 enum {
 	STEP_FD = 3,
-	STEP_MAGIC = 0x42535432,      /* "BST2": changes with the layout */
+	STEP_MAGIC = 0x42535433,      /* "BST3": changes with the layout */
 	STEP_GROUPS_MAX = 65536,      /* LIMIT: NGROUPS_MAX of Linux */
 	STEP_SPEC_MAX = 1024 * 1024,  /* LIMIT: bytes; 10,000 binds of 100 */
 	STEP_TASKS_MAX = 65536,	      /* LIMIT: more tasks than a node has ever run */
@@ -56,6 +60,10 @@ struct step_answer {
 	int32_t server;
 	struct berth_err err; /* code BERTH_OK: the room's namespace came along */
 	char note[512];	      /* phase stamps, with 'verbose' */
+};
+
+struct step_hold {
+	uint32_t magic;
 };
 
 #endif

@@ -21,8 +21,11 @@
 enum {
 	PROTOCOL_MINOR = 34, /* KERNEL: Linux 5.14 */
 	LOG_MAX = 20,	     /* LIMIT: lines about damage; a damaged image can cause any number */
-	BACKGROUND_A_WORKER = 4, /* LIMIT: reads ahead in flight; the kernel's default is 12 in all */
-	BACKGROUND_MIN = 12,
+	/* LIMIT: reads ahead that wait in the queue: one to go on with for each worker, and no more,
+	 * because what somebody stands still for waits behind them. */
+	BACKGROUND_A_WORKER = 2,
+	/* LIMIT: above so many the kernel gives up reading ahead, which it should not. */
+	CONGESTED = 256,
 };
 /* Inode numbers: the image's have 32 bits, its place in the stack the next 8, then the virtual ones. */
 static const uint64_t VIRTUAL_INO = 1ull << 40;
@@ -147,7 +150,6 @@ static void op_init(struct worker *w, struct request *r)
 				     FUSE_READDIRPLUS_AUTO | FUSE_CACHE_SYMLINKS | FUSE_MAX_PAGES |
 				     FUSE_NO_OPEN_SUPPORT | FUSE_NO_OPENDIR_SUPPORT;
 	struct fuse_init_in in = { 0 };
-	uint32_t background = w->fs->workers * BACKGROUND_A_WORKER;
 	struct fuse_init_out out = {
 		.major = FUSE_KERNEL_VERSION, .minor = PROTOCOL_MINOR,
 		.max_write = 4096, /* nothing is written, but the kernel takes no less */
@@ -159,12 +161,10 @@ static void op_init(struct worker *w, struct request *r)
 		reply_error(w, r, EPROTO);
 		return;
 	}
-	if (background < BACKGROUND_MIN)
-		background = BACKGROUND_MIN;
 	out.max_readahead = in.max_readahead;
 	out.flags = in.flags & want;
-	out.max_background = (uint16_t)background;
-	out.congestion_threshold = (uint16_t)(background * 3 / 4);
+	out.max_background = (uint16_t)(w->fs->workers * BACKGROUND_A_WORKER);
+	out.congestion_threshold = CONGESTED;
 	(void)reply_data(w, r, &out, sizeof(out));
 }
 

@@ -73,6 +73,8 @@ static int ask_readlink(void *arg, uint64_t link, char out[PATH_MAX], struct ber
 
 	if (stack_inode(a->fs->stack, a->w, link, &inode, err) < 0)
 		return -1;
+	if (!S_ISLNK(inode.mode)) /* though its directory says so */
+		return berth_fail(err, BERTH_EIMAGE, 0, "the image is damaged: a link is none");
 	return squash_readlink(a->w, &inode, out, err) < 0 ? -1 : 0;
 }
 
@@ -148,19 +150,19 @@ int image_load(struct imgfs *fs, const struct imgfs_start *start, const int *ima
 	fs->stack = stack_new(fs->squash, fs->nsource);
 	if (!fs->stack)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot open the image");
-	/* One reader more than there are workers: this one. */
-	if (squash_share(fs->squash, fs->nsource, start->cache_bytes, start->nfuse + 1, err) < 0 ||
+	if (squash_share(fs->squash, fs->nsource, start->cache_bytes, start->nfuse, err) < 0 ||
 	    squash_worker_new(fs->squash, fs->nsource, &w, err) < 0)
 		return -1;
 	rc = stack_root(fs->stack, w, &fs->root_id, &fs->root, err);
 	if (rc == 0)
 		rc = load_entries(fs, w, entries_fd, err);
-	squash_worker_free(w);
+	fs->first = w; /* the first worker goes on with it */
 	return rc;
 }
 
 void image_close(struct imgfs *fs)
 {
+	fs->first = squash_worker_free(fs->first);
 	fs->stack = stack_free(fs->stack);
 	fs->tree = tree_free(fs->tree);
 	for (uint32_t i = 0; i < fs->nsource; i++)

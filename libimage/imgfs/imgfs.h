@@ -37,8 +37,10 @@ struct imgfs {
 	uint64_t root_id;     /* as the stack names it */
 	uint64_t image_inodes;
 	uint64_t offset, size; /* of the topmost */
+	_Atomic uint32_t listings; /* directories read so far, in pieces */
 	_Atomic int xattrs;   /* xattr.c: whether there are any to show; not known before somebody asks */
 	uint32_t workers;
+	struct squash_worker *first; /* the reader of image_load(), until the first worker takes it */
 };
 
 /* One thread: its descriptor of /dev/fuse, its buffers, what it counts. */
@@ -81,8 +83,10 @@ int stats_print(const char *fd_text);
 /* sandbox.c */
 void sandbox_signals(void);
 /* No privileges, no new ones, no core, bounded memory, an empty root where that is allowed. */
-int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err);
+int sandbox_drop(struct berth_err *err);
 /* From here on only the listed system calls. There must be no second thread yet. */
 int sandbox_close(struct berth_err *err);
+/* Bound the memory further, now that it is known what is served. */
+int sandbox_limit(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err);
 
 #endif

@@ -9,10 +9,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/imgfs/answer.h"
+
+enum { WALK = 16 }; /* LIMIT: listings before the tables are read ahead */
 
 /* Directory positions: 1 and 2 are behind "." and "..", then the image's, then the virtual ones. */
 static const uint64_t POS_IMAGE = 3, POS_VIRTUAL = 1ull << 48;
@@ -145,6 +148,15 @@ static int list_all(struct listing *l, uint64_t from)
 	return put_virtual(l, from);
 }
 
+/* A start lists a directory or two; who lists more walks the tree, and will want all of it. */
+static void watch_for_walks(struct imgfs *fs)
+{
+	if (atomic_fetch_add_explicit(&fs->listings, 1, memory_order_relaxed) != WALK)
+		return;
+	for (uint32_t i = 0; i < fs->nsource; i++)
+		squash_read_ahead(fs->squash[i]);
+}
+
 static void list_dir(struct worker *w, struct request *r, bool plus)
 {
 	const struct fuse_read_in *in = (const struct fuse_read_in *)r->body;
@@ -160,6 +172,7 @@ static void list_dir(struct worker *w, struct request *r, bool plus)
 		reply_damage(w, r, &err);
 	else
 		(void)reply_data(w, r, l.buf, l.used);
+	watch_for_walks(w->fs);
 }
 
 void op_readdir(struct worker *w, struct request *r)

@@ -30,7 +30,8 @@ static struct {
 	_Atomic(struct worker *) worker[IMGFS_FUSE_MAX]; /* NULL: not started */
 } pool;
 
-static struct worker *worker_new(struct imgfs *fs, int fd, struct berth_err *err)
+/* 'reader' NULL: one of its own. */
+static struct worker *worker_new(struct imgfs *fs, int fd, struct squash_worker *reader, struct berth_err *err)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 
@@ -40,7 +41,8 @@ static struct worker *worker_new(struct imgfs *fs, int fd, struct berth_err *err
 	}
 	w->fs = fs;
 	w->fd = fd;
-	if (squash_worker_new(fs->squash, fs->nsource, &w->squash, err) < 0) {
+	w->squash = reader;
+	if (!reader && squash_worker_new(fs->squash, fs->nsource, &w->squash, err) < 0) {
 		free(w);
 		return NULL;
 	}
@@ -81,7 +83,7 @@ static void *worker_main(void *arg)
 {
 	uint32_t i = (uint32_t)(uintptr_t)arg;
 	struct berth_err err = BERTH_ERR_INIT;
-	struct worker *w = worker_new(pool.fs, pool.fd[i], &err);
+	struct worker *w = worker_new(pool.fs, pool.fd[i], NULL, &err);
 
 	if (!w)
 		return NULL;
@@ -97,7 +99,7 @@ int workers_prepare(struct imgfs *fs, const int *fuse_fds, uint32_t n, struct be
 	pool.n = n;
 	memcpy(pool.fd, fuse_fds, n * sizeof(*fuse_fds));
 	fs->workers = n;
-	pool.worker[0] = worker_new(fs, fuse_fds[0], err);
+	pool.worker[0] = worker_new(fs, fuse_fds[0], take_ptr(&fs->first), err);
 	return pool.worker[0] ? 0 : -1;
 }
 

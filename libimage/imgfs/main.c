@@ -98,6 +98,9 @@ static int start(struct imgfs *fs, struct berth_err *err)
 	static struct msg_fds fds; /* the images' stay open for good */
 	int rc;
 
+	/* All that need not know the image goes before it comes: the room waits from then on. */
+	if (sandbox_drop(err) < 0 || sandbox_close(err) < 0)
+		return -1;
 	rc = msg_recv(IMGFS_CONTROL_FD, &req, sizeof(req), &fds, START_WAIT_MS, err);
 	if (rc == 0)
 		return berth_fail(err, BERTH_ENET, 0, "the launcher is gone");
@@ -109,11 +112,11 @@ static int start(struct imgfs *fs, struct berth_err *err)
 		req.cache_bytes = CACHE_DEFAULT;
 	if (req.cache_bytes > CACHE_MAX)
 		req.cache_bytes = CACHE_MAX;
-	if (sandbox_drop(req.nfuse, req.nsource, req.cache_bytes, err) < 0)
+	if (sandbox_limit(req.nfuse, req.nsource, req.cache_bytes, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < req.nfuse; i++) /* a read must wait, however the launcher opened it */
 		(void)fcntl(fds.fd[req.nsource + 1 + i], F_SETFL, 0);
-	if (sandbox_close(err) < 0 || image_load(fs, &req, fds.fd, fds.fd[req.nsource], err) < 0)
+	if (image_load(fs, &req, fds.fd, fds.fd[req.nsource], err) < 0)
 		return -1;
 	(void)close(fds.fd[req.nsource]);
 	return workers_prepare(fs, fds.fd + req.nsource + 1, req.nfuse, err);

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -98,7 +99,7 @@ static int drop_capabilities(struct berth_err *err)
 	return 0;
 }
 
-int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err)
+int sandbox_limit(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struct berth_err *err)
 {
 	/* LIMIT: address space: the program and its libraries, four malloc arenas of 64 MiB that
 	 * are reserved and hardly used, xz's 65 MiB at worst; per worker its stack, its window of
@@ -107,6 +108,12 @@ int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struc
 	uint64_t space = cache_bytes + (512ull << 20) + (uint64_t)workers * (16ull << 20) +
 			 (uint64_t)sources * (1ull << 20);
 
+	/* ASan's shadow takes terabytes of address space. */
+	return SANITIZED ? 0 : set_limit(RLIMIT_AS, space, err);
+}
+
+int sandbox_drop(struct berth_err *err)
+{
 	(void)mallopt(M_ARENA_MAX, 4);
 	/* Decompressors allocate and free their state for each block: keep it from mmap. */
 	(void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
@@ -116,8 +123,8 @@ int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struc
 	leave_files();
 	if (drop_capabilities(err) < 0 || set_limit(RLIMIT_CORE, 0, err) < 0)
 		return -1;
-	/* ASan's shadow takes terabytes of address space. */
-	return SANITIZED ? 0 : set_limit(RLIMIT_AS, space, err);
+	/* as much as can be asked for, until it is */
+	return sandbox_limit(IMGFS_FUSE_MAX, IMGFS_SOURCES_MAX, CACHE_MAX, err);
 }
 
 #if defined(__x86_64__)
@@ -134,10 +141,14 @@ int sandbox_drop(uint32_t workers, uint32_t sources, uint64_t cache_bytes, struc
 
 /* What serving takes; no open, no socket, no exec, no new process. Sorted by filter_make(). */
 static unsigned int allowed[] = {
-	SYS_read, SYS_writev, SYS_pread64, SYS_write, /* requests, answers, the image, the log */
+#ifdef SYS_poll
+	SYS_poll, /* as libc spells ppoll() where there is one */
+#endif
+	SYS_read, SYS_writev, SYS_pread64, SYS_fadvise64, SYS_write, /* requests, answers, the image, the log */
 	SYS_futex, SYS_sched_yield, SYS_restart_syscall,
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_getrandom, SYS_sched_getaffinity, /* malloc */
-	SYS_sendmsg, SYS_close, SYS_fstat, SYS_newfstatat,				     /* the reply */
+	SYS_ppoll, SYS_recvmsg, SYS_sendmsg, SYS_close,		      /* the start and the reply to it */
+	SYS_fstat, SYS_newfstatat,				      /* of descriptors; no file has a name here */
 	SYS_set_robust_list, SYS_rseq,				    /* a thread's first */
 	SYS_clock_gettime, SYS_getpid, SYS_gettid, SYS_getuid, SYS_getgid,
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_tgkill, /* abort() */
@@ -145,6 +156,14 @@ static unsigned int allowed[] = {
 };
 /* Allowed unless they ask for executable memory: the third argument. */
 static const unsigned int allowed_data[] = { SYS_mmap, SYS_mprotect };
+/* Allowed with one value of one argument: no other process's limits, no other change of a descriptor. */
+static const struct {
+	unsigned int nr, arg;
+	uint32_t value;
+} allowed_one[] = {
+	{ SYS_prlimit64, 0, 0 },
+	{ SYS_fcntl, 1, F_SETFL },
+};
 /* What clone() may be asked for: a thread of this process, and must. */
 enum {
 	THREAD_MUST = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD,
@@ -219,6 +238,13 @@ static void filter_make(struct filter *f)
 		emit(f, BPF_JMP | BPF_JEQ | BPF_K, allowed_data[i], 0, 4);
 		emit_load(f, offsetof(struct seccomp_data, args[2]));
 		emit(f, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
+		emit_return(f, SECCOMP_RET_KILL_PROCESS);
+		emit_return(f, SECCOMP_RET_ALLOW);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(allowed_one); i++) {
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, allowed_one[i].nr, 0, 4);
+		emit_load(f, offsetof(struct seccomp_data, args) + allowed_one[i].arg * sizeof(uint64_t));
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, allowed_one[i].value, 1, 0);
 		emit_return(f, SECCOMP_RET_KILL_PROCESS);
 		emit_return(f, SECCOMP_RET_ALLOW);
 	}

@@ -14,7 +14,7 @@
 
 #include "libimage/imgfs/answer.h"
 
-static const char shown[] = "user.";
+static const char shown[] = "user.", mark[] = "user.overlay.";
 
 /* imgfs.xattrs */
 enum { NOT_KNOWN, SOME, NONE };
@@ -35,7 +35,15 @@ static int any(struct worker *w, struct berth_err *err)
 	return rc;
 }
 
+/* What overlayfs keeps among them is about the stack, and no file's own. */
+static bool is_shown(const struct imgfs *fs, const char *name)
+{
+	return strncmp(name, shown, sizeof(shown) - 1) == 0 &&
+	       (fs->nsource == 1 || strncmp(name, mark, sizeof(mark) - 1) != 0);
+}
+
 struct names {
+	const struct imgfs *fs;
 	char *buf;
 	size_t size, used; /* 'used' counts on when 'size' is passed */
 };
@@ -46,7 +54,7 @@ static int put_name(void *arg, const char *name, size_t value_len)
 	size_t len = strlen(name) + 1;
 
 	(void)value_len;
-	if (strncmp(name, shown, sizeof(shown) - 1) != 0)
+	if (!is_shown(n->fs, name))
 		return 0;
 	if (len <= n->size && n->used <= n->size - len)
 		memcpy(n->buf + n->used, name, len);
@@ -98,7 +106,7 @@ void op_listxattr(struct worker *w, struct request *r)
 	const struct fuse_getxattr_in *in = (const struct fuse_getxattr_in *)r->body;
 	struct berth_err err = BERTH_ERR_INIT;
 	struct squash_inode o;
-	struct names n = { .size = READ_MAX };
+	struct names n = { .fs = w->fs, .size = READ_MAX };
 
 	if (!may_have(w, r, &o))
 		return;
@@ -124,7 +132,7 @@ void op_getxattr(struct worker *w, struct request *r)
 	}
 	if (!may_have(w, r, &o))
 		return;
-	if (o.xattr == SQUASH_XATTR_NONE || strncmp(name, shown, sizeof(shown) - 1) != 0) {
+	if (o.xattr == SQUASH_XATTR_NONE || !is_shown(w->fs, name)) {
 		reply_error(w, r, ENODATA);
 		return;
 	}

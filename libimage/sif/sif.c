@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -19,6 +20,8 @@
 #include "libimage/sif/format.h"
 #include "libimage/sif/sif.h"
 
+_Static_assert((int)SIF_KEEP_BYTES == (int)SIF_DESC_BYTES, "sif.h says how large a slot is");
+
 static int read_at(int fd, void *buf, size_t n, uint64_t off, const char *what, struct berth_err *err)
 {
 	if (fd_pread_full(fd, buf, n, (off_t)off) == 0)
@@ -28,13 +31,24 @@ static int read_at(int fd, void *buf, size_t n, uint64_t off, const char *what, 
 	return berth_fail(err, BERTH_ESYS, errno, "cannot read the SIF file's %s", what);
 }
 
+static int read_slot(const struct sif *s, uint32_t slot, uint8_t d[SIF_DESC_BYTES], struct berth_err *err)
+{
+	if (slot >= s->kept)
+		return read_at(s->fd, d, SIF_DESC_BYTES, s->table + (uint64_t)slot * SIF_DESC_BYTES,
+			       "descriptor table", err);
+	memcpy(d, s->keep + (size_t)slot * SIF_DESC_BYTES, SIF_DESC_BYTES);
+	return 0;
+}
+
 int sif_open(int fd, struct sif *ret, struct berth_err *err)
 {
-	struct sif s = { .fd = fd };
+	struct sif s; /* all but 'keep' is set below: that is large, and read */
 	uint8_t h[SIF_HEADER_BYTES];
 	uint64_t slots, end;
 	struct stat st;
 
+	memset(&s, 0, offsetof(struct sif, keep));
+	s.fd = fd;
 	if (fstat(fd, &st) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot stat the SIF file");
 	if (!S_ISREG(st.st_mode))
@@ -67,16 +81,18 @@ int sif_open(int fd, struct sif *ret, struct berth_err *err)
 	memcpy(s.uuid, h + SIF_H_UUID, sizeof(s.uuid));
 	s.ctime = (int64_t)num_le64(h + SIF_H_CTIME);
 	s.mtime = (int64_t)num_le64(h + SIF_H_MTIME);
+	s.kept = s.slots < SIF_KEEP ? s.slots : SIF_KEEP;
+	if (read_at(fd, s.keep, (size_t)s.kept * SIF_DESC_BYTES, s.table, "descriptor table", err) < 0)
+		return -1;
 	for (uint32_t i = 0; i < s.slots; i++) {
-		uint8_t used;
+		uint8_t d[SIF_DESC_BYTES];
 
 		/* The header's own count of free slots is advisory: count. */
-		if (read_at(fd, &used, 1, s.table + (uint64_t)i * SIF_DESC_BYTES + SIF_D_USED,
-			    "descriptor table", err) < 0)
+		if (read_slot(&s, i, d, err) < 0)
 			return -1;
-		s.used += used != 0;
+		s.used += d[SIF_D_USED] != 0;
 	}
-	*ret = s;
+	memcpy(ret, &s, offsetof(struct sif, keep) + (size_t)s.kept * SIF_DESC_BYTES);
 	return 0;
 }
 
@@ -113,8 +129,7 @@ int sif_object_get(const struct sif *s, uint32_t slot, struct sif_object *ret, s
 
 	if (slot >= s->slots)
 		return berth_fail(err, BERTH_EBUG, 0, "SIF has no slot %" PRIu32, slot);
-	if (read_at(s->fd, d, sizeof(d), s->table + (uint64_t)slot * SIF_DESC_BYTES,
-		    "descriptor table", err) < 0)
+	if (read_slot(s, slot, d, err) < 0)
 		return -1;
 	if (!d[SIF_D_USED])
 		return 0;

@@ -37,6 +37,11 @@ struct sif_object {
 	char arch[3];	    /* of a partition: "02"; else "" */
 };
 
+enum {
+	SIF_KEEP = 48, /* LIMIT: slots of the table that every SIF in use has; more are read one by one */
+	SIF_KEEP_BYTES = 585, /* of a slot */
+};
+
 struct sif {
 	int fd; /* the caller's */
 	uint64_t file_size, table;
@@ -44,6 +49,8 @@ struct sif {
 	char launch[33], arch[3];
 	uint8_t uuid[16];
 	int64_t ctime, mtime;
+	uint32_t kept; /* the first slots, as they were when it was opened: private */
+	uint8_t keep[SIF_KEEP * SIF_KEEP_BYTES];
 };
 
 /* Read and check the header. Fails: BERTH_EIMAGE, BERTH_ESYS. */

@@ -30,6 +30,8 @@ struct walk {
 	uint64_t pos, end; /* in the listing */
 	uint32_t run;	   /* entries left of this run */
 	uint32_t run_block, run_ino;
+	bool began;
+	char name[SQUASH_NAME_MAX + 1];
 };
 
 /* Names make paths: none may have a slash or a NUL, or be "." or "..". */
@@ -76,7 +78,10 @@ static int walk_start(struct squash_worker *w, const struct squash_inode *dir, u
 {
 	uint64_t block = dir->fs->dir_table + dir->data_start;
 
-	*ret = (struct walk){ .end = dir->size > DOTS ? dir->size - DOTS : 0 };
+	ret->pos = 0;
+	ret->end = dir->size > DOTS ? dir->size - DOTS : 0;
+	ret->run = 0;
+	ret->began = false;
 	meta_init(&ret->m, w, dir->fs, dir->fs->dir_table, dir->fs->dir_end);
 	if (!S_ISDIR(dir->mode))
 		return squash_damaged(err, "a directory is none");
@@ -106,7 +111,7 @@ static int next_run(struct walk *k, struct berth_err *err)
 	return 0;
 }
 
-/* Returns 1, 0 at the end, or -1. */
+/* Returns 1, 0 at the end, or -1. 'ent' is the one of the call before. */
 static int walk_next(struct walk *k, struct squash_dirent *ent, struct berth_err *err)
 {
 	uint8_t raw[ENTRY_BYTES];
@@ -127,11 +132,16 @@ static int walk_next(struct walk *k, struct squash_dirent *ent, struct berth_err
 		return squash_damaged(err, "a directory entry of type %u", type);
 	if (n > SQUASH_NAME_MAX || n > k->end - k->pos - ENTRY_BYTES)
 		return squash_damaged(err, "a name of %zu bytes", n);
-	if (meta_read(&k->m, ent->name, n, err) < 0)
+	if (meta_read(&k->m, k->name, n, err) < 0)
 		return -1;
-	ent->name[n] = '\0';
-	if (!name_ok(ent->name, n))
-		return squash_damaged(err, "a file may not be named '%s'", ent->name);
+	k->name[n] = '\0';
+	if (!name_ok(k->name, n))
+		return squash_damaged(err, "a file may not be named '%s'", k->name);
+	/* Looking up and going on with a listing rely on it; and so no name is there twice. */
+	if (k->began && strcmp(ent->name, k->name) >= 0)
+		return squash_damaged(err, "a directory is not sorted");
+	k->began = true;
+	memcpy(ent->name, k->name, n + 1);
 	k->pos += ENTRY_BYTES + n;
 	k->run--;
 	ent->ref = (uint64_t)k->run_block << 16 | num_le16(raw);

@@ -15,16 +15,19 @@ enum {
 	TYPE_EXT, /* added to the seven above, less one */
 	TYPE_LAST = 14,
 	COMMON_BYTES = 16,
+	FIXED_MAX = 40, /* LIMIT: of 'types' */
 };
 
+/* What follows the common part: how many bytes, and where in them is the number of the attributes. */
 static const struct {
 	mode_t type;
-	uint8_t bytes; /* of the fixed part behind the common one */
+	uint8_t bytes, xattr_at; /* 0: it has none, or behind the target (links) */
 } types[TYPE_LAST + 1] = {
-	[1] = { S_IFDIR, 16 }, [2] = { S_IFREG, 16 }, [3] = { S_IFLNK, 8 }, [4] = { S_IFBLK, 8 },
-	[5] = { S_IFCHR, 8 }, [6] = { S_IFIFO, 4 }, [7] = { S_IFSOCK, 4 }, [8] = { S_IFDIR, 24 },
-	[9] = { S_IFREG, 40 }, [10] = { S_IFLNK, 8 }, [11] = { S_IFBLK, 12 }, [12] = { S_IFCHR, 12 },
-	[13] = { S_IFIFO, 8 }, [14] = { S_IFSOCK, 8 },
+	[1] = { S_IFDIR, 16, 0 },   [2] = { S_IFREG, 16, 0 },	[3] = { S_IFLNK, 8, 0 },
+	[4] = { S_IFBLK, 8, 0 },    [5] = { S_IFCHR, 8, 0 },	[6] = { S_IFIFO, 4, 0 },
+	[7] = { S_IFSOCK, 4, 0 },   [8] = { S_IFDIR, 24, 20 },	[9] = { S_IFREG, 40, 36 },
+	[10] = { S_IFLNK, 8, 0 },   [11] = { S_IFBLK, 12, 8 },	[12] = { S_IFCHR, 12, 8 },
+	[13] = { S_IFIFO, 8, 4 },   [14] = { S_IFSOCK, 8, 4 },
 };
 
 static int get_id(struct squash_worker *w, const struct squash *fs, uint16_t i, uint32_t *ret,
@@ -126,40 +129,67 @@ static int parse(const struct squash *s, struct squash_inode *o, unsigned int ty
 	return 0;
 }
 
+/* The number of the attributes; 'm' is behind the fixed part 'p'. */
+static int parse_xattr(struct squash_inode *o, unsigned int type, const uint8_t *p, struct meta_cur *m,
+		       struct berth_err *err)
+{
+	uint8_t raw[4];
+
+	if (type == TYPE_LINK + TYPE_EXT - 1) {
+		if (meta_read(m, NULL, o->size, err) < 0 || meta_read(m, raw, sizeof(raw), err) < 0)
+			return -1;
+		o->xattr = num_le32(raw);
+	} else if (types[type].xattr_at > 0) {
+		o->xattr = num_le32(p + types[type].xattr_at);
+	}
+	if (o->xattr == SQUASH_XATTR_NONE || o->xattr < o->fs->xattrs.n)
+		return 0;
+	if (o->fs->info.has_xattrs)
+		return squash_damaged(err, "attributes %" PRIu32 " of %" PRIu32, o->xattr, o->fs->xattrs.n);
+	o->xattr = SQUASH_XATTR_NONE; /* they were left out of the image */
+	return 0;
+}
+
+/* All but the owners, whose numbers in the table go to 'owner'. */
+static int read_inode(struct meta_cur *m, struct squash_inode *o, uint16_t owner[2], struct berth_err *err)
+{
+	uint8_t head[COMMON_BYTES], rest[FIXED_MAX];
+	unsigned int type;
+
+	if (meta_seek(m, o->fs->inode_table + (o->ref >> 16), o->ref & 0xffff, err) < 0 ||
+	    meta_read(m, head, sizeof(head), err) < 0)
+		return -1;
+	type = num_le16(head);
+	if (type < 1 || type > TYPE_LAST)
+		return squash_damaged(err, "inode type %u", type);
+	if (meta_read(m, rest, types[type].bytes, err) < 0)
+		return -1;
+	o->tail_block = m->block;
+	o->tail_offset = m->off;
+	o->mode = types[type].type | (num_le16(head + 2) & 07777);
+	o->mtime = num_le32(head + 8);
+	o->ino = num_le32(head + 12);
+	owner[0] = num_le16(head + 4);
+	owner[1] = num_le16(head + 6);
+	return parse(o->fs, o, type, rest, err) < 0 ? -1 : parse_xattr(o, type, rest, m, err);
+}
+
 int squash_inode_get(struct squash_worker *w, struct squash *fs, uint64_t ref,
 		     struct squash_inode *ret, struct berth_err *err)
 {
 	struct squash_inode o = {
 		.fs = fs, .ref = ref, .fragment = NO_FRAGMENT, .xattr = SQUASH_XATTR_NONE,
 	};
-	uint8_t head[COMMON_BYTES], rest[40];
+	uint16_t owner[2] = { 0 };
 	struct meta_cur m;
-	unsigned int type;
 	int rc;
 
 	if (ref >> SQUASH_REF_BITS)
 		return squash_damaged(err, "an inode lies outside");
 	meta_init(&m, w, fs, fs->inode_table, fs->dir_table);
-	rc = meta_seek(&m, fs->inode_table + (ref >> 16), ref & 0xffff, err);
-	if (rc == 0)
-		rc = meta_read(&m, head, sizeof(head), err);
-	type = rc == 0 ? num_le16(head) : 0;
-	if (rc == 0 && (type < 1 || type > TYPE_LAST))
-		rc = squash_damaged(err, "inode type %u", type);
-	if (rc == 0)
-		rc = meta_read(&m, rest, types[type].bytes, err);
-	if (rc == 0) {
-		o.tail_block = m.block;
-		o.tail_offset = m.off;
-	}
+	rc = read_inode(&m, &o, owner, err);
 	meta_done(&m);
-	if (rc < 0 || parse(fs, &o, type, rest, err) < 0)
-		return -1;
-	o.mode = types[type].type | (num_le16(head + 2) & 07777);
-	o.mtime = num_le32(head + 8);
-	o.ino = num_le32(head + 12);
-	if (get_id(w, fs, num_le16(head + 4), &o.uid, err) < 0 ||
-	    get_id(w, fs, num_le16(head + 6), &o.gid, err) < 0)
+	if (rc < 0 || get_id(w, fs, owner[0], &o.uid, err) < 0 || get_id(w, fs, owner[1], &o.gid, err) < 0)
 		return -1;
 	*ret = o;
 	return 0;

@@ -93,10 +93,13 @@ static int load_ptrs(void *arg, struct cache_slot *slot, struct berth_err *err)
 	return squash_pread(a->fs, &a->w->n, slot->data, a->n, a->at, err);
 }
 
-/* What a slot of the cache holds: a block, or pointers of a table. */
-static uint64_t aux_of(const struct squash *fs, bool ptrs)
+/*
+ * What a slot of the cache holds: a block (0), or so many bytes of pointers of a table. Two tables
+ * of an image may claim to have theirs in one place, and differ in how many.
+ */
+static uint64_t aux_of(const struct squash *fs, uint32_t ptr_bytes)
 {
-	return squash_aux(fs, ptrs);
+	return squash_aux(fs, ptr_bytes);
 }
 
 /* The block at 'at', or with 'n' so many bytes of pointers, pinned. */
@@ -104,7 +107,7 @@ static struct cache_slot *slot_get(struct squash_worker *w, const struct squash 
 				   struct berth_err *err)
 {
 	struct load_arg a = { .w = w, .fs = fs, .at = at, .n = n };
-	uint64_t aux = aux_of(fs, n > 0);
+	uint64_t aux = aux_of(fs, n);
 
 	for (int i = 0; i < META_KEPT; i++) {
 		struct kept *k = &w->kept[i];
@@ -146,7 +149,7 @@ void meta_init(struct meta_cur *m, struct squash_worker *w, const struct squash 
 void meta_done(struct meta_cur *m)
 {
 	if (m->slot)
-		slot_put(m->w, m->block, aux_of(m->fs, false), take_ptr(&m->slot));
+		slot_put(m->w, m->block, aux_of(m->fs, 0), take_ptr(&m->slot));
 }
 
 int meta_seek(struct meta_cur *m, uint64_t block, uint32_t off, struct berth_err *err)
@@ -201,7 +204,7 @@ static int table_ptr(struct squash_worker *w, const struct table *t, uint64_t i,
 	if (!slot)
 		return -1;
 	*ret = num_le64(slot->data + (i - first) * PTR_BYTES);
-	slot_put(w, at, aux_of(t->fs, true), slot);
+	slot_put(w, at, aux_of(t->fs, (uint32_t)n * PTR_BYTES), slot);
 	return 0;
 }
 

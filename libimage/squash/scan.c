@@ -153,22 +153,27 @@ static bool is_pseudo(const struct tree_node *node, int fd, const struct stat *t
 	return strcmp(node->name, "dev") == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
-/* Open what fstatat() saw and nothing else. */
-static int open_node(int dir_fd, struct tree_node *node, int flags, struct berth_err *err)
+/* Open what fstatat() saw and nothing else; *now is what fstat() says of it. */
+static int open_node(int dir_fd, const struct tree_node *node, struct stat *now, struct berth_err *err)
 {
+	int flags = S_ISDIR(node->st.st_mode) ? O_DIRECTORY : 0;
 	cleanup_close int fd = openat(dir_fd, node->name,
 				      flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat now;
 
 	if (fd < 0)
 		return fail_node(node, "read", err);
-	if (fstat(fd, &now) < 0)
+	if (fstat(fd, now) < 0)
 		return fail_node(node, "stat", err);
-	if (now.st_dev != node->st.st_dev || now.st_ino != node->st.st_ino ||
-	    (now.st_mode & S_IFMT) != (node->st.st_mode & S_IFMT))
+	if (now->st_dev != node->st.st_dev || now->st_ino != node->st.st_ino ||
+	    (now->st_mode & S_IFMT) != (node->st.st_mode & S_IFMT))
 		return fail_changed(node, err);
-	node->st = now;
 	return take_fd(&fd);
+}
+
+static void note_time(struct tree *t, const struct tree_node *node)
+{
+	if (node->st.st_mtim.tv_sec > t->newest)
+		t->newest = node->st.st_mtim.tv_sec;
 }
 
 static int walk(struct scan *s, int fd, struct tree_node *dir, unsigned int depth,
@@ -177,10 +182,12 @@ static int walk(struct scan *s, int fd, struct tree_node *dir, unsigned int dept
 static int look_dir(struct scan *s, int dir_fd, struct tree_node *node, unsigned int depth,
 		    struct berth_err *err)
 {
-	cleanup_close int fd = open_node(dir_fd, node, O_DIRECTORY, err);
+	struct stat now;
+	cleanup_close int fd = open_node(dir_fd, node, &now, err);
 
 	if (fd < 0)
 		return -1;
+	node->st = now;
 	node->links = 2;
 	node->parent->links++;
 	if (s->ops->dir(s->ops->arg, node, fd, err) < 0)
@@ -188,21 +195,6 @@ static int look_dir(struct scan *s, int dir_fd, struct tree_node *node, unsigned
 	if (is_pseudo(node, fd, &s->tree->root->st))
 		return 0;
 	return walk(s, fd, node, depth + 1, err);
-}
-
-static int look_file(struct scan *s, int dir_fd, struct tree_node *node, struct berth_err *err)
-{
-	cleanup_close int fd = open_node(dir_fd, node, 0, err);
-	struct stat after;
-
-	if (fd < 0 || s->ops->file(s->ops->arg, node, fd, err) < 0)
-		return -1;
-	if (fstat(fd, &after) < 0)
-		return fail_node(node, "stat", err);
-	if (after.st_size != node->st.st_size || after.st_mtim.tv_sec != node->st.st_mtim.tv_sec ||
-	    after.st_mtim.tv_nsec != node->st.st_mtim.tv_nsec)
-		return fail_changed(node, err);
-	return 0;
 }
 
 static int look_link(int dir_fd, struct tree_node *node, struct berth_err *err)
@@ -254,8 +246,7 @@ static int look(struct scan *s, int dir_fd, struct tree_node *node, unsigned int
 		s->tree->devices_left_out++;
 		return 0;
 	}
-	if (node->st.st_mtim.tv_sec > s->tree->newest)
-		s->tree->newest = node->st.st_mtim.tv_sec;
+	note_time(s->tree, node);
 	if (find_same(s, node, err) < 0)
 		return -1;
 	if (node->same)
@@ -263,7 +254,7 @@ static int look(struct scan *s, int dir_fd, struct tree_node *node, unsigned int
 	if (type == S_IFDIR)
 		return look_dir(s, dir_fd, node, depth, err) < 0 ? -1 : 1;
 	if (type == S_IFREG)
-		return look_file(s, dir_fd, node, err) < 0 ? -1 : 1;
+		s->tree->bytes += (uint64_t)node->st.st_size;
 	if (type == S_IFLNK)
 		return look_link(dir_fd, node, err) < 0 ? -1 : 1;
 	return 1;
@@ -336,6 +327,83 @@ int tree_scan(int fd, const struct tree_ops *ops, struct tree *ret, struct berth
 		rc = walk(&s, fd, ret->root, 0, err);
 	tdestroy(s.links, forget);
 	return rc;
+}
+
+static int read_file(struct tree *t, int dir_fd, const struct tree_ops *ops, struct tree_node *node,
+		     struct berth_err *err)
+{
+	struct stat now, after;
+	cleanup_close int fd = open_node(dir_fd, node, &now, err);
+
+	if (fd < 0)
+		return -1;
+	node->st = now;
+	node->taken = true;
+	note_time(t, node);
+	if (ops->file(ops->arg, node, fd, err) < 0)
+		return -1;
+	if (fstat(fd, &after) < 0)
+		return fail_node(node, "stat", err);
+	if (after.st_size != now.st_size || after.st_mtim.tv_sec != now.st_mtim.tv_sec ||
+	    after.st_mtim.tv_nsec != now.st_mtim.tv_nsec)
+		return fail_changed(node, err);
+	return 0;
+}
+
+static int read_dir(struct tree *t, int dir_fd, const struct tree_ops *ops, struct tree_node *dir,
+		    struct berth_err *err)
+{
+	for (size_t i = 0; i < dir->nchild; i++) {
+		struct tree_node *node = dir->child[i];
+
+		if (S_ISREG(node->st.st_mode) && !node->same && !node->taken &&
+		    read_file(t, dir_fd, ops, node, err) < 0)
+			return -1;
+		if (S_ISDIR(node->st.st_mode) && node->nchild > 0) {
+			struct stat now;
+			cleanup_close int fd = open_node(dir_fd, node, &now, err);
+
+			if (fd < 0 || read_dir(t, fd, ops, node, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+int tree_read(int fd, const struct tree_ops *ops, struct tree *t, struct berth_err *err)
+{
+	return read_dir(t, fd, ops, t->root, err);
+}
+
+/* The directory that 'node' is in; as deep as the tree, two descriptors at a time. */
+static int open_parent(int fd, const struct tree_node *node, struct berth_err *err)
+{
+	const struct tree_node *dir = node->parent;
+	cleanup_close int up = -1;
+	struct stat now;
+
+	if (!dir->parent) {
+		up = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return up < 0 ? fail_node(dir, "read", err) : take_fd(&up);
+	}
+	up = open_parent(fd, dir, err);
+	return up < 0 ? -1 : open_node(up, dir, &now, err);
+}
+
+int tree_open(int fd, const struct tree_node *node, struct berth_err *err)
+{
+	cleanup_close int dir_fd = open_parent(fd, node, err);
+	struct stat now;
+
+	return dir_fd < 0 ? -1 : open_node(dir_fd, node, &now, err);
+}
+
+int tree_read_file(int fd, const struct tree_ops *ops, struct tree *t, struct tree_node *node,
+		   struct berth_err *err)
+{
+	cleanup_close int dir_fd = open_parent(fd, node, err);
+
+	return dir_fd < 0 ? -1 : read_file(t, dir_fd, ops, node, err);
 }
 
 void tree_done(struct tree *t, void (*inode_free)(void *inode))

@@ -31,6 +31,8 @@ enum {
 	SQUASH_NAME_MAX = 256, /* LIMIT: the format's, bytes of a name */
 	SQUASH_REF_BITS = 48,
 	SQUASH_SHARE_MAX = 128,	 /* LIMIT: file systems of a group: a stack of layers */
+	SQUASH_NO_XATTR = -2,	 /* no attribute of this name */
+	SQUASH_XATTR_SMALL = -3, /* the value is larger than the buffer */
 };
 static const uint32_t SQUASH_XATTR_NONE = 0xFFFFFFFFu;
 
@@ -78,6 +80,10 @@ int squash_open(int fd, uint64_t offset, uint64_t size, struct squash **ret, str
 /* NULL-safe; after the last worker of its group is freed. */
 struct squash *squash_close(struct squash *s);
 const struct squash_info *squash_info(const struct squash *s);
+/* Somebody walks the tree: have the kernel read the tables of names and inodes ahead, in part. */
+void squash_read_ahead(const struct squash *s);
+/* The descriptor it was opened with, which is the caller's. */
+int squash_fd(const struct squash *s);
 
 /*
  * Make the 'n' file systems one group: one cache of data blocks of 'cache_bytes' in all (but not
@@ -159,13 +165,28 @@ ssize_t squash_read(struct squash_worker *w, const struct squash_inode *file, ui
  */
 int squash_raw(struct squash_worker *w, const struct squash_inode *file, uint64_t off, size_t len,
 	       uint64_t *ret_at, size_t *ret_len, struct berth_err *err);
-enum { SQUASH_NO_XATTR = -2 };
-int squash_fd(const struct squash *s);
+
+/*
+ * Extended attributes, of all kinds that squashfs has, under their full names ("user.x"). What of
+ * it is shown to whom is the caller's to decide. Lists them until 'each' returns other than 0.
+ * Returns what it returned, 0 at the end, or -1.
+ */
 typedef int (*squash_xattr_each)(void *arg, const char *name, size_t value_len);
-int squash_xattr_list(struct squash_worker *w, const struct squash_inode *o, squash_xattr_each each,
+int squash_xattr_list(struct squash_worker *w, const struct squash_inode *inode, squash_xattr_each each,
 		      void *arg, struct berth_err *err);
-ssize_t squash_xattr_get(struct squash_worker *w, const struct squash_inode *o, const char *name, void *buf,
-			 size_t size, struct berth_err *err);
-int squash_xattr_any(struct squash_worker *w, struct squash *fs, const char *prefix, struct berth_err *err);
+
+/*
+ * The length of the value of 'name', which is copied to 'buf' of 'size' bytes unless 'size' is 0.
+ * Or -1, SQUASH_NO_XATTR or SQUASH_XATTR_SMALL; the latter two leave *err alone.
+ */
+ssize_t squash_xattr_get(struct squash_worker *w, const struct squash_inode *inode, const char *name,
+			 void *buf, size_t size, struct berth_err *err);
+
+/*
+ * Has any inode of 'fs' an attribute whose name begins with 'prefix'? 1, 0 or -1. Where there are
+ * too many to look through in a few milliseconds, 1.
+ */
+int squash_xattr_any(struct squash_worker *w, struct squash *fs, const char *prefix,
+		     struct berth_err *err);
 
 #endif

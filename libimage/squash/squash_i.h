@@ -26,6 +26,7 @@ enum {
 	SUPER_BYTES = 96,
 	ID_BYTES = 4,
 	FRAGMENT_BYTES = 16,	 /* position, size, 4 unused */
+	XATTR_SET_BYTES = 16,	 /* reference, how many pairs, bytes in all */
 	WIN_BLOCKS = 1024,	 /* block sizes kept at a time of a file; 128 MiB at 128 KiB */
 	WINS = 8,		 /* LIMIT: files a worker reads at once without walking anew */
 	BLOCK_RAW = 1 << 24,	 /* flag in a block's size: stored as it is */
@@ -63,8 +64,9 @@ struct squash {
 	struct squash_info info;
 	uint16_t compressor_id;
 	uint32_t block_log;
-	struct table ids, fragments;
+	struct table ids, fragments, xattrs;
 	uint64_t inode_table, dir_table;
+	uint64_t xattr_start, xattr_end; /* of names and values; references count from the start */
 	uint64_t dir_end; /* first table behind the directories */
 };
 

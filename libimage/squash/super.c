@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +17,10 @@
 
 enum {
 	SUPER_MAGIC = 0x73717368,
+	XATTR_HEAD_BYTES = 16,
 	BLOCK_LOG_MIN = 12,
+	AHEAD_MAX = 8 << 20, /* LIMIT: the tables of some 500,000 files */
+	AHEAD_PIECE = 128 << 10,
 	BLOCK_LOG_MAX = 20, /* LIMIT: the format's, blocks of 1 MiB */
 };
 
@@ -65,6 +69,25 @@ static int check_table(const struct squash *s, struct table *t, const char *what
 	*t = (struct table){ .fs = s, .what = what, .at = at, .n = n, .record = record };
 	if (at < SUPER_BYTES || at > s->size || blocks * 8 > s->size - at)
 		return squash_damaged(err, "its %s table lies outside", what);
+	return 0;
+}
+
+/* Attributes have a head of their own before the table's pointers. */
+static int check_xattrs(struct squash *s, uint64_t at, struct berth_err *err)
+{
+	uint8_t head[XATTR_HEAD_BYTES];
+
+	if (at == NO_TABLE)
+		return 0;
+	if (squash_pread(s, &s->n, head, sizeof(head), at, err) < 0 ||
+	    check_table(s, &s->xattrs, "attribute set", at + sizeof(head), num_le32(head + 8), XATTR_SET_BYTES,
+			err) < 0)
+		return -1;
+	s->xattr_start = num_le64(head);
+	s->xattr_end = at;
+	if (s->xattr_start < SUPER_BYTES || s->xattr_start >= at || s->xattrs.n == 0)
+		return squash_damaged(err, "its attributes lie outside");
+	s->info.xattr_sets = s->xattrs.n;
 	return 0;
 }
 
@@ -124,7 +147,7 @@ static int check_super(struct squash *s, const uint8_t *sb, uint64_t room, struc
 		return squash_damaged(err, "its tables are out of order");
 	if (s->info.root >> SQUASH_REF_BITS)
 		return squash_damaged(err, "its root lies outside");
-	return 0;
+	return check_xattrs(s, xattr, err);
 }
 
 int squash_open(int fd, uint64_t offset, uint64_t size, struct squash **ret, struct berth_err *err)
@@ -153,4 +176,18 @@ int squash_open(int fd, uint64_t offset, uint64_t size, struct squash **ret, str
 const struct squash_info *squash_info(const struct squash *s)
 {
 	return &s->info;
+}
+
+void squash_read_ahead(const struct squash *s)
+{
+	uint64_t end = s->dir_end - s->inode_table > AHEAD_MAX ? s->inode_table + AHEAD_MAX : s->dir_end;
+
+	/* KERNEL: one call reads no more than the device's readahead, usually 128 KiB. */
+	for (uint64_t at = s->inode_table; at < end; at += AHEAD_PIECE)
+		(void)posix_fadvise(s->fd, (off_t)(s->offset + at), AHEAD_PIECE, POSIX_FADV_WILLNEED);
+}
+
+int squash_fd(const struct squash *s)
+{
+	return s->fd;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* write.c - a directory tree to squashfs: data first, then the tables; see write.h. */
+/*
+ * write.c - a directory tree to squashfs: the start-up set, the other files' data, then the
+ * tables; see write.h.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -82,6 +85,8 @@ static int take_file(void *arg, struct tree_node *node, int fd, struct berth_err
 	uint32_t flags = node->st.st_size > WRITE_BLOCK ? SQFS_BLK_DONT_FRAGMENT : 0;
 	int rc, failed = 0;
 
+	if (w->raw)
+		flags = SQFS_BLK_DONT_FRAGMENT | SQFS_BLK_DONT_COMPRESS | SQFS_BLK_IGNORE_SPARSE;
 	if (write_xattrs(w, node, fd, err) < 0)
 		return -1;
 	/* The processor fills node->inode in, blocks later, from its own threads. */
@@ -91,6 +96,35 @@ static int take_file(void *arg, struct tree_node *node, int fd, struct berth_err
 	if (rc == 0 && failed == 0)
 		rc = sqfs_block_processor_end_file(w->proc);
 	return rc != 0 ? write_fail(w, rc, "write file data", err) : failed;
+}
+
+/*
+ * Let the next file start a page: then the server can give the kernel pages of the image as
+ * they are. libsquashfs takes blocks that were written in a row for contiguous when it looks for
+ * equal ones. It cannot be misled: a gap follows only what is no multiple of a page, so
+ * a file's last block, and what is compared with that in the middle of a file is a whole one.
+ */
+static int pad(struct writer *w, struct berth_err *err)
+{
+	static const char zeros[WRITE_PAD];
+	int rc = sqfs_block_processor_sync(w->proc);
+
+	if (rc == 0 && w->out.size % WRITE_PAD != 0)
+		rc = w->out.base.write_at(&w->out.base, w->out.size, zeros,
+					  WRITE_PAD - w->out.size % WRITE_PAD);
+	return rc != 0 ? write_fail(w, rc, "write file data", err) : 0;
+}
+
+/* All files' data: those that a start reads first, then the others. */
+static int write_data(struct writer *w, int dir_fd, const struct tree_ops *ops, struct berth_err *err)
+{
+	startset_choose(&w->tree, dir_fd, &w->start);
+	w->raw = true;
+	for (size_t i = 0; i < w->start.n; i++)
+		if (pad(w, err) < 0 || tree_read_file(dir_fd, ops, &w->tree, w->start.v[i], err) < 0)
+			return -1;
+	w->raw = false;
+	return tree_read(dir_fd, ops, &w->tree, err);
 }
 
 static unsigned int worker_count(unsigned int want)
@@ -180,7 +214,6 @@ static void writer_close(struct writer *w)
 static int finish_image(struct writer *w, struct berth_err *err)
 {
 	int64_t when = w->opt->epoch >= 0 ? w->opt->epoch : w->tree.newest;
-	static const char zeros[WRITE_PAD];
 	int rc = sqfs_block_processor_finish(w->proc);
 
 	if (rc != 0)
@@ -197,10 +230,7 @@ static int finish_image(struct writer *w, struct berth_err *err)
 	w->super.modification_time = when > (int64_t)UINT32_MAX ? UINT32_MAX : (sqfs_u32)when;
 	if (rc == 0)
 		rc = sqfs_super_write(&w->super, &w->out.base);
-	if (rc == 0 && w->out.size % WRITE_PAD != 0)
-		rc = w->out.base.write_at(&w->out.base, w->out.size, zeros,
-					  WRITE_PAD - w->out.size % WRITE_PAD);
-	return rc != 0 ? write_fail(w, rc, "finish the image", err) : 0;
+	return rc != 0 ? write_fail(w, rc, "finish the image", err) : pad(w, err);
 }
 
 int squash_write_dir(int dir_fd, int out_fd, uint64_t at, const struct squash_write_options *opt,
@@ -218,12 +248,14 @@ int squash_write_dir(int dir_fd, int out_fd, uint64_t at, const struct squash_wr
 	ops.skip_dev = out.st_dev;
 	ops.skip_ino = out.st_ino;
 	out_file_init(&w.out, out_fd, at);
-	if (writer_open(&w, err) == 0 && tree_scan(dir_fd, &ops, &w.tree, err) == 0)
+	if (writer_open(&w, err) == 0 && tree_scan(dir_fd, &ops, &w.tree, err) == 0 &&
+	    write_data(&w, dir_fd, &ops, err) == 0)
 		rc = finish_image(&w, err);
 	if (rc == 0 && ret)
 		*ret = (struct squash_write_result){
 			.bytes = w.out.size,
 			.inodes = w.super.inode_count,
+			.start_bytes = w.start.bytes,
 			.devices_left_out = w.tree.devices_left_out,
 		};
 	writer_close(&w);

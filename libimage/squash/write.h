@@ -5,7 +5,9 @@
  * Runs as:  whoever builds an image.   Uses: libsquashfs, libimage/base.
  * Promise:  the same tree gives the same bytes, whatever the order of its entries on disk and
  *           the number of workers. zstd level 3, blocks of 128 KiB; files of up to a block
- *           are packed together, larger ones keep their tail to themselves.
+ *           are packed together, larger ones keep their tail to themselves. The few files that
+ *           every start reads (startset.h) come first, each uncompressed, whole, contiguous and
+ *           on a page of its own.
  *
  * Kept: modes with setuid and setgid (mounts are nosuid), times, links, hard links, holes,
  * fifos, sockets, "user." attributes. The root directory can be entered by everybody, since
@@ -29,6 +31,7 @@ struct squash_write_options {
 struct squash_write_result {
 	uint64_t bytes;	 /* written from 'at' on; a multiple of 4096 */
 	uint64_t inodes;
+	uint64_t start_bytes; /* of the files that were not compressed, see startset.h */
 	uint64_t devices_left_out;
 };
 

@@ -9,6 +9,7 @@
 #include <sqfs/super.h>
 
 #include "libimage/squash/scan.h"
+#include "libimage/squash/startset.h"
 #include "libimage/squash/write.h"
 
 enum {
@@ -38,6 +39,8 @@ struct writer {
 	sqfs_id_table_t *ids;
 	sqfs_xattr_writer_t *xattrs;
 	struct tree tree;
+	struct startset start;
+	bool raw; /* the file that is read belongs to it: store it as it is */
 	char *buf, *zeros; /* WRITE_BLOCK bytes each */
 };
 

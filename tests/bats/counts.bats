@@ -149,3 +149,66 @@ binds()
 		expect "$one" "mounts" 'move_mount\('
 	done
 }
+
+# served CMD...: CMD, up to the image, starts a shell in it, the first program of the room, which
+# asks the image server what it was asked until then. Once more where the kernel, short of memory,
+# let go of names meanwhile. served_is N OP: at most N of OP.
+served()
+{
+	for _ in {1..10}; do
+		run "$@" sh -c 'exec /x/berth/berth-imgfs --stats 9 9</'
+		assert_success
+		SERVED=$output
+		! grep -q '^op_forget' <<<"$SERVED" || continue
+		return 0
+	done
+	fail "the kernel forgets names in each start"
+}
+
+served_is()
+{
+	local n
+
+	n=$(awk -v name="$2" '$1 == name { print $2 }' <<<"$SERVED")
+	[ "${n:-0}" -le "$1" ] || fail "$2: ${n:-0}, more than $1" "$SERVED"
+}
+
+# Of the shell, its loader and libc, all pages; of names, those that the binds and the shell need.
+served_few()
+{
+	served_is 1 op_readdirplus
+	served_is 0 op_readdir
+	served_is 24 op_lookup
+	served_is 26 op_read
+	served_is 55 requests
+}
+
+@test "berth exec of a SIF: the image server is asked 55 times at most until a shell runs" {
+	served as_user berth exec -B "$BERTH_PREFIX/libexec:/x" "$SIF"
+	served_few
+}
+
+@test "the same of an image with 5,000 files more" {
+	local few
+
+	served as_user berth exec -B "$BERTH_PREFIX/libexec:/x" "$SIF"
+	few=$(grep '^op_' <<<"$SERVED")
+	cp -a "$DIR" "$SCRATCH/many"
+	mkdir "$SCRATCH/many/opt"
+	(cd "$SCRATCH/many/opt" && seq -f 'file-%.0f' 5000 | xargs touch)
+	chmod 0755 "$SCRATCH" "$SCRATCH/many"
+	as_user berth -q build "$SCRATCH/many.sif" "$SCRATCH/many"
+	served as_user berth exec -B "$BERTH_PREFIX/libexec:/x" "$SCRATCH/many.sif"
+	[ "$(grep '^op_' <<<"$SERVED")" = "$few" ] || fail "of few files:" "$few" "of many:" "$SERVED"
+}
+
+@test "a step of 16 tasks: the image server is asked no more than for one" {
+	need_cluster
+	served as_user srun -Q -w n1 -n1 --container-bind="$BERTH_PREFIX/libexec:/x" --container="$SIF"
+	served_few
+	served as_user srun -Q -w n1 -n16 --overcommit --container-bind="$BERTH_PREFIX/libexec:/x" --container="$SIF"
+	[ "$(grep -c '^requests' <<<"$SERVED")" -eq 16 ] || fail "$SERVED"
+	# whichever of them asked last
+	SERVED=$(grep '^requests' <<<"$SERVED" | sort -k2n | tail -n 1)
+	served_is 55 requests
+}

@@ -147,7 +147,9 @@ killed_early()
 @test "kill -9 of the image server while it starts" { killed_early berth-imgfs; }
 
 @test "kill -9 of the image server in a running step: the reader gets an error, not a hang" {
-	begin -N1 -w n1 --container="$IMAGE" sh -c 'while cat /etc/os-release >/dev/null; do sleep 0.1; done; exit 9'
+	# by a name that was not asked for before: what was read once needs no server
+	begin -N1 -w n1 --container="$IMAGE" sh -c \
+		'i=0; while cat "/no-$i" 2>&1 | grep -q "No such"; do i=$((i + 1)); sleep 0.1; done; exit 9'
 	eventually 10 count_is 1 n1 berth-imgfs
 	eventually 10 sh -c "pgrep -u $CLUSTER_UID -x sleep"
 	kill -9 "$(node_pids n1 berth-imgfs)"

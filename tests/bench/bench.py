@@ -85,7 +85,8 @@ def ratio_text(a, b):
 
 
 def verdict(ratio, limit):
-    name = f"1/{1 / limit:.0f}" if limit < 0.1 else f"{limit:g}"
+    whole = limit < 0.5 and abs(1 / limit - round(1 / limit)) < 1e-9
+    name = f"1/{1 / limit:.0f}" if whole else f"{limit:g}"
     return f"within {name}" if ratio <= limit else f"missed {name} by {100 * (ratio / limit - 1):.0f} %"
 
 
@@ -98,10 +99,14 @@ def table(lines):
             print("|" + "|".join("-" * (w + 2) for w in width) + "|")
 
 
-def report(rows, base):
-    """The table of times: each row beside 'base' and beside the references of its budgets."""
+def report(rows, base, columns=()):
+    """The table of times: each row beside 'base' and beside the references of its budgets.
+
+    columns: titles with functions that make a cell of a row and the base's row.
+    """
     by_name = {row.name: row for row in rows}
-    lines = [("what", "median ms", "min", "max", f"/ {base}", "/ reference", "budget")]
+    lines = [("what", "median ms", "min", "max", f"/ {base}", "/ reference", "budget",
+              *(title for title, _ in columns))]
     for row in rows:
         budgets = [(by_name[name], limit) for name, limit in row.budgets if name in by_name]
         lines.append((
@@ -109,7 +114,8 @@ def report(rows, base):
             ratio_text(row.ms, by_name[base].ms) if row.name != base else "1",
             "; ".join(f"{ratio_text(row.ms, ref.ms)} {ref.name}" for ref, _ in budgets),
             "; ".join(verdict(statistics.median(row.ms) / statistics.median(ref.ms), limit)
-                      if limit else "noise" for ref, limit in budgets)))
+                      if limit else "noise" for ref, limit in budgets),
+            *(cell(row, by_name[base]) for _, cell in columns)))
     table(lines)
 
 

@@ -141,11 +141,11 @@ cluster_pids()
 	} | sort -un
 }
 
-# By the real uid: the owner of /proc/PID is root where a process is not dumpable.
+# By the real uid: the owner of /proc/PID is root where a process is not dumpable. Not by awk, which
+# ends at the first of the processes that is gone.
 cluster_pids_of_user()
 {
-	awk -v uid="$CLUSTER_UID" '$1 == "Uid:" && $2 == uid { split(FILENAME, p, "/"); print p[3] }' \
-		/proc/[0-9]*/status 2>/dev/null || true
+	grep -ls "^Uid:[[:space:]]${CLUSTER_UID}[[:space:]]" /proc/[0-9]*/status | cut -d/ -f3 || true
 }
 
 cluster_cgroup_remove()

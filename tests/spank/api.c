@@ -2,6 +2,7 @@
 /* api.c - the functions that Slurm offers to plugins; see host.h. */
 #include "config.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,7 @@ API void slurm_error(const char *fmt, ...)
 
 	va_start(ap, fmt);
 	say(&host.log->errors, "error: ", fmt, ap);
+	host.log->said_at = host.log->ends;
 	va_end(ap);
 }
 
@@ -145,6 +147,10 @@ API spank_err_t spank_get_item(spank_t sp, spank_item_t item, ...)
 		*va_arg(ap, uint32_t *) = host.ntasks;
 	else if (item == S_TASK_ID)
 		*va_arg(ap, int *) = host.localid;
+	else if (item == S_TASK_PID)
+		*va_arg(ap, pid_t *) = host.ended;
+	else if (item == S_TASK_EXIT_STATUS)
+		*va_arg(ap, int *) = host.seem_killed ? SIGKILL : host.ended_status;
 	else if (item == S_JOB_ENV)
 		*va_arg(ap, char ***) = host.env;
 	else if (item == S_JOB_ARGV) {

@@ -185,6 +185,17 @@ static const char *job_env(const char *name)
 	return "";
 }
 
+/* With 'outlive': the first when all are inside, the others when its end was dealt with. */
+static bool may_end(int localid)
+{
+	if (localid > 0)
+		return host.log->ended > 0;
+	for (uint32_t i = 1; i < host.ntasks; i++)
+		if (!host.log->inside[i])
+			return false;
+	return true;
+}
+
 /* The child's half of _fork_all_tasks() and exec_task(). */
 static void __attribute__((noreturn)) task(int localid)
 {
@@ -203,6 +214,8 @@ static void __attribute__((noreturn)) task(int localid)
 		(void)snprintf(host.log->path, sizeof(host.log->path), "%s", job_env("PATH"));
 		(void)!getcwd(host.log->cwd, sizeof(host.log->cwd));
 	}
+	for (int ms = 0; host.outlive && !may_end(localid) && ms < 10000; ms++)
+		(void)usleep(1000);
 	_exit(rc == 0 ? 0 : 99);
 }
 
@@ -272,7 +285,11 @@ static void run_tasks(struct task_result *ret)
 		ret->inside[i] = host.log->inside[i];
 		if (ret->status[i] == 1)
 			fail_case("task %u: see above", i);
-		(void)host_hook("task_exit");
+		host.ended = pids[i];
+		host.ended_status = status;
+		host.log->ends = i + 1;
+		(void)call("task_exit", i + 1 == host.ntasks ? WATCH_LOSE_SOCKET : 0);
+		host.log->ended = i + 1;
 	}
 	ret->seconds = now() - began;
 }

@@ -21,6 +21,8 @@ struct shared_log {
 	volatile int errors, infos;
 	char text[LOG_BYTES];
 	volatile bool inside[TASKS_MAX];
+	volatile uint32_t ends, ended;	/* calls of task_exit that began, and that are over */
+	volatile uint32_t said_at;	/* which of these ends the last error came with */
 	char path[256];			/* PATH of task 0 as its program would see it */
 	char cwd[256];
 };
@@ -35,6 +37,10 @@ struct host {
 	char *argv[8];
 	int argc;
 	int localid;
+	pid_t ended;			/* of the task that task_exit is called for */
+	int ended_status;		/* as wait() has it */
+	bool outlive;			/* the first task ends first, and the others later */
+	bool seem_killed;		/* tell the plugin that every task ended by SIGKILL */
 	unsigned int fail_item;		/* 1 << S_x: spank_get_item refuses it */
 	char *native;			/* what the user gave to Slurm's own --container */
 	char *multi_prog;		/* "set" or "unset" */

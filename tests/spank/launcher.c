@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "launcher/view/spec.h"
@@ -75,9 +78,9 @@ static int make_room(int base)
 	return open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 }
 
-static void answer_one(int sock, int room, const struct step_request *rq)
+static void answer_one(int sock, int room, pid_t server, const struct step_request *rq)
 {
-	struct step_answer a = { .magic = STEP_MAGIC };
+	struct step_answer a = { .magic = STEP_MAGIC, .server = server };
 	struct msg_fds fds = { .fd = { room, room }, .n = 1 };
 	struct berth_err err = BERTH_ERR_INIT;
 
@@ -105,9 +108,70 @@ static void answer_one(int sock, int room, const struct step_request *rq)
 	(void)msg_send(sock, &a, is("short") ? sizeof(a) - 1 : sizeof(a), &fds, &err);
 }
 
+static void *stay(void *arg)
+{
+	(void)arg;
+	(void)pause();
+	return NULL;
+}
+
+/* On its way out, as far as the kernel shows it, but not gone: its first thread has ended. */
+static void leave(void)
+{
+	pthread_t other;
+
+	if (pthread_create(&other, NULL, stay, NULL) == 0)
+		(void)syscall(SYS_exit, 0);
+}
+
+static bool has_left(pid_t pid)
+{
+	char path[32], state = '?';
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	if (f)
+		(void)fclose(f);
+	return state == 'Z';
+}
+
+/* A stand-in for berth-imgfs, and what the real launcher leaves with slurmstepd. */
+static pid_t start_server(int room)
+{
+	const struct step_hold h = { .magic = STEP_MAGIC + is("server-dead-other-hold") };
+	const struct msg_fds fds = { .fd = { room }, .n = 1 };
+	struct berth_err err = BERTH_ERR_INIT;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)alarm(10);
+		if (is("server-leaving"))
+			leave();
+		(void)pause();
+		_exit(0);
+	}
+	while (is("server-leaving") && !has_left(pid))
+		(void)usleep(1000);
+	if (is("server-dead") || is("server-dead-unheld") || is("server-dead-other-hold")) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+	}
+	if (is("server-zombie")) {
+		(void)kill(pid, SIGKILL);
+		(void)waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT);
+	}
+	if (!is("server-dead-unheld"))
+		(void)msg_send(STEP_FD, &h, sizeof(h), &fds, &err);
+	return pid;
+}
+
 static void serve(const struct step_request *rq)
 {
 	struct berth_err err = BERTH_ERR_INIT;
+	pid_t server = 0;
 	int room = -1;
 
 	for (uint32_t i = 0; i < rq->ntasks; i++) {
@@ -126,8 +190,15 @@ static void serve(const struct step_request *rq)
 			(void)pause();
 		if (room < 0)
 			room = make_room(fds.fd[0]);
-		answer_one(fds.fd[1], room, rq);
+		if (server == 0 && strncmp(mode, "server-", 7) == 0)
+			server = start_server(room);
+		answer_one(fds.fd[1], room, server, rq);
 	}
+	/* A zombie is one for as long as its parent lives; all are ended by the socket's end. */
+	if (is("server-zombie") || is("server-alive") || is("server-leaving"))
+		(void)msg_recv(STEP_FD, &room, sizeof(room), NULL, 10000, &err);
+	if (is("server-alive") || is("server-leaving"))
+		(void)kill(server, SIGKILL);
 }
 
 int main(int argc, char **argv)

@@ -351,6 +351,47 @@ static void emfile1(void) { few_descriptors(1); check(!ran.inside[0]); }
 static void emfile2(void) { few_descriptors(2); }
 static void emfile3(void) { few_descriptors(3); }
 
+#define DIED "the image server on"
+
+/* All tasks ran, and what the user was told of the server's end is 'said' lines. */
+static void death_said(int said)
+{
+	all_exit(0, true);
+	if (host.log->errors != said || host_said(DIED) != said)
+		fail_case("%d errors, '%s' %d times, not %d", host.log->errors, DIED, host_said(DIED), said);
+}
+
+static void server_dead(void) { step_with("server-dead", 1); death_said(1); }
+static void server_zombie(void) { step_with("server-zombie", 1); death_said(1); }
+static void server_leaving(void) { step_with("server-leaving", 2); death_said(1); }
+static void server_dead_many(void) { step_with("server-dead", 32); death_said(1); }
+static void server_alive(void) { step_with("server-alive", 4); death_said(0); }
+static void server_dead_unheld(void) { step_with("server-dead-unheld", 4); death_said(0); }
+static void server_dead_other_hold(void) { step_with("server-dead-other-hold", 4); death_said(0); }
+
+/* The first task's end tells, not the last's: the others may run for hours yet. */
+static void server_dead_early(void)
+{
+	host.outlive = true;
+	step_with("server-dead", 3);
+	death_said(1);
+	check(host.log->said_at < 3);
+}
+
+static void server_killed_with_tasks(void)
+{
+	host.seem_killed = true;
+	step_with("server-dead", 4);
+	death_said(0);
+}
+
+static void server_dead_no_status(void)
+{
+	host.fail_item = 1u << S_TASK_EXIT_STATUS;
+	step_with("server-dead", 2);
+	death_said(0);
+}
+
 static void other_context(enum spank_context context)
 {
 	static const char *const hooks[] = {
@@ -394,5 +435,7 @@ const struct test_case step_cases[] = {
 	CASE(odd_names), CASE(item_env), CASE(item_uid), CASE(item_gid), CASE(item_job),
 	CASE(item_step), CASE(item_groups), CASE(item_tasks), CASE(order_wrong), CASE(order_harmless),
 	CASE(emfile0), CASE(emfile1), CASE(emfile2), CASE(emfile3), CASE(in_slurmd), CASE(in_prolog),
-	CASE(in_error), CASE(two_steps), { 0 },
+	CASE(in_error), CASE(two_steps), CASE(server_dead), CASE(server_zombie), CASE(server_leaving),
+	CASE(server_dead_many), CASE(server_alive), CASE(server_dead_unheld), CASE(server_dead_other_hold),
+	CASE(server_dead_early), CASE(server_killed_with_tasks), CASE(server_dead_no_status), { 0 },
 };

@@ -73,9 +73,8 @@ static void begin(const char *image)
 	ck_assert_msg(image_load(&fs, &start, &image_fd, list, &err) == 0, "%s", err.text);
 	(void)close(list);
 	fs.workers = 1;
-	worker = (struct worker){ .fs = &fs, .fd = pair[0] };
+	worker = (struct worker){ .fs = &fs, .fd = pair[0], .squash = take_ptr(&fs.first) };
 	kernel_fd = pair[1];
-	ck_assert_int_eq(squash_worker_new(fs.squash, fs.nsource, &worker.squash, &err), 0);
 }
 
 static void setup(void)
@@ -363,18 +362,14 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("answer");
 	TCase *tc = tcase_create("answer"), *raw = tcase_create("raw");
-	SRunner *r;
-	int failed;
+	int status;
 
 	log_init("check_answer", LOG_ERROR);
 	if (!make_image()) {
 		(void)fprintf(stderr, "cannot make an image; is mksquashfs there?\n");
 		return EXIT_FAILURE;
 	}
-	tcase_set_timeout(tc, 60);
-	tcase_set_timeout(raw, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, init);
 	tcase_add_test(tc, names);
@@ -385,12 +380,7 @@ int main(void)
 	tcase_add_test(tc, statistics);
 	tcase_add_checked_fixture(raw, setup_raw, teardown);
 	tcase_add_test(raw, raw_bytes_are_not_copied);
-	suite_add_tcase(s, tc);
-	suite_add_tcase(s, raw);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	status = unit_run_two("answer", tc, raw);
 	remove_image();
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
 }

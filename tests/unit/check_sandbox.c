@@ -64,13 +64,13 @@ static const struct {
 	KILLS(getdents64, 0, P(data), 64), KILLS(statfs, P(path), P(data)), KILLS(pwrite64, 1, P(data), 0, 0),
 	KILLS(fallocate, 0, 0, 0, 1), KILLS(setxattr, P(path), P(path), P(data), 0, 0), KILLS(inotify_init1, 0),
 	KILLS(fanotify_init, 0, 0), KILLS(chdir, P(path)), KILLS(chroot, P(path)), KILLS(umask, 0),
-	KILLS(fcntl, 0, F_GETFL), KILLS(ioctl, 0, 0, 0), KILLS(dup, 0), KILLS(dup3, 0, 9, 0), KILLS(sendfile, 1, 0, 0, 0),
+	KILLS(fcntl, 0, F_GETFL), KILLS(fcntl, 0, F_DUPFD, 0), KILLS(fcntl, 0, F_SETOWN, 1), KILLS(ioctl, 0, 0, 0), KILLS(dup, 0), KILLS(dup3, 0, 9, 0), KILLS(sendfile, 1, 0, 0, 0),
 	KILLS(io_setup, 1, P(data)), KILLS(io_uring_setup, 1, P(data)), KILLS(io_uring_enter, 0, 0, 0, 0, 0, 0),
 	KILLS(io_uring_register, 0, 0, 0, 0), KILLS(copy_file_range, 0, 0, 1, 0, 0, 0),
 	/* sockets and other processes */
 	KILLS(socket, AF_UNIX, SOCK_STREAM, 0), KILLS(socketpair, AF_UNIX, SOCK_STREAM, 0, P(data)),
 	KILLS(connect, 0, P(data), 0), KILLS(bind, 0, P(data), 0), KILLS(listen, 0, 0), KILLS(accept4, 0, 0, 0, 0),
-	KILLS(recvmsg, 0, P(data), 0), KILLS(pipe2, P(data), 0), KILLS(eventfd2, 0, 0), KILLS(epoll_create1, 0),
+	KILLS(recvmmsg, 0, P(data), 1, 0, 0), KILLS(pipe2, P(data), 0), KILLS(eventfd2, 0, 0), KILLS(epoll_create1, 0),
 	KILLS(kill, 0, 0), KILLS(pidfd_open, 1, 0), KILLS(pidfd_getfd, 0, 0, 0), KILLS(pidfd_send_signal, 0, 0, 0, 0),
 	KILLS(ptrace, PTRACE_TRACEME, 0, 0, 0), KILLS(process_vm_readv, 1, P(data), 0, P(data), 0, 0),
 	KILLS(process_vm_writev, 1, P(data), 0, P(data), 0, 0), KILLS(kcmp, 1, 1, 0, 0, 0), KILLS(wait4, -1, 0, WNOHANG, 0),
@@ -86,7 +86,7 @@ static const struct {
 	/* rights, limits, names of its own */
 	KILLS(setuid, 0), KILLS(setresuid, 0, 0, 0), KILLS(setgid, 0), KILLS(setgroups, 0, P(data)), KILLS(setfsuid, 0),
 	KILLS(capset, P(data), P(data)), KILLS(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0), KILLS(seccomp, 1, 0, P(data)),
-	KILLS(prlimit64, 0, RLIMIT_AS, 0, P(data)), KILLS(personality, ADDR_NO_RANDOMIZE), KILLS(setpriority, 0, 0, 0),
+	KILLS(prlimit64, 1, RLIMIT_AS, 0, P(data)), KILLS(personality, ADDR_NO_RANDOMIZE), KILLS(setpriority, 0, 0, 0),
 	KILLS(sched_setaffinity, 0, 8, P(data)), KILLS(setsid, 0), KILLS(unshare, CLONE_NEWUSER), KILLS(setns, 0, 0),
 	KILLS(mount, P(path), P(path), P(path), 0, 0), KILLS(umount2, P(path), 0), KILLS(pivot_root, P(path), P(path)),
 	KILLS(fsopen, P(path), 0), KILLS(open_tree, AT_FDCWD, P(path), 0), KILLS(move_mount, 0, P(path), 0, P(path), 0),
@@ -107,7 +107,8 @@ static void enter(void)
 	struct berth_err err = BERTH_ERR_INIT;
 
 	sandbox_signals();
-	if (sandbox_drop(WORKERS, 1, CACHE_DEFAULT, &err) < 0 || sandbox_close(&err) < 0) {
+	if (sandbox_drop(&err) < 0 || sandbox_close(&err) < 0 ||
+	    sandbox_limit(WORKERS, 1, CACHE_DEFAULT, &err) < 0) {
 		(void)fprintf(stderr, "%s\n", err.text);
 		_exit(70);
 	}
@@ -254,10 +255,11 @@ END_TEST
 
 static int rights_left(void)
 {
+	struct berth_err err = BERTH_ERR_INIT;
 	struct rlimit lim;
 	int fd;
 
-	if (sandbox_drop(WORKERS, 1, CACHE_DEFAULT, &(struct berth_err)BERTH_ERR_INIT) < 0)
+	if (sandbox_drop(&err) < 0 || sandbox_limit(WORKERS, 1, CACHE_DEFAULT, &err) < 0)
 		return 70;
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return 1;
@@ -304,7 +306,7 @@ START_TEST(memory_follows_the_cache)
 	if (pid == 0) {
 		struct rlimit lim;
 
-		if (sandbox_drop(IMGFS_FUSE_MAX, IMGFS_SOURCES_MAX, CACHE_MAX, &err) < 0)
+		if (sandbox_drop(&err) < 0 || sandbox_limit(IMGFS_FUSE_MAX, IMGFS_SOURCES_MAX, CACHE_MAX, &err) < 0)
 			_exit(70);
 		if (getrlimit(RLIMIT_AS, &lim) < 0)
 			_exit(1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * check_squash_write.c - directories to squashfs (libimage/squash/write.h, scan.h) and to SIF
+ * check_squash_write.c - directories to squashfs (libimage/squash/write.h) and to SIF
  * (libimage/build/build.h), compared with what unsquashfs(1) and the kernel make of them.
  */
 #include "config.h"
@@ -8,14 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "libimage/base/cleanup.h"
@@ -27,6 +25,7 @@
 #include "libimage/squash/info.h"
 #include "libimage/squash/scan.h"
 #include "libimage/squash/write.h"
+#include "tests/unit/tree_make.h"
 #include "tests/unit/unit.h"
 
 enum { EPOCH = 1500000000, FILES = 300 };
@@ -34,41 +33,6 @@ enum { EPOCH = 1500000000, FILES = 300 };
 static char top[] = "/tmp/check_squash.XXXXXX";
 static int top_fd = -1;
 static bool xattrs_work;
-
-__attribute__((format(printf, 1, 2))) static int sh(const char *fmt, ...)
-{
-	char text[2000];
-	va_list ap;
-	int rc;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	rc = system(text);
-	return WIFEXITED(rc) ? WEXITSTATUS(rc) : -1;
-}
-
-static void put(int dir, const char *name, const void *data, size_t n, mode_t mode)
-{
-	cleanup_close int fd = openat(dir, name, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
-
-	ck_assert_msg(fd >= 0, "%s", name);
-	ck_assert_int_eq(fd_write_full(fd, data, n), 0);
-	ck_assert_int_eq(fchmod(fd, mode), 0);
-}
-
-/* Bytes that do not compress, the same every time. */
-static void noise(uint8_t *p, size_t n)
-{
-	uint32_t x = 2463534242U;
-
-	for (size_t i = 0; i < n; i++) {
-		x ^= x << 13;
-		x ^= x >> 17;
-		x ^= x << 5;
-		p[i] = (uint8_t)x;
-	}
-}
 
 /* A tree with one of everything; 'backwards' creates its many files in the other order. */
 static int make_tree(const char *name, bool backwards)
@@ -277,55 +241,6 @@ START_TEST(options)
 }
 END_TEST
 
-/* A file that is being written to: the callback plays the other process. */
-static int grow(void *arg, struct tree_node *node, int fd, struct berth_err *err)
-{
-	(void)fd;
-	(void)err;
-	put(*(int *)arg, node->name, "much longer now", 15, 0644);
-	return 0;
-}
-
-static int drop(void *arg, struct tree_node *node, int fd, struct berth_err *err)
-{
-	(void)node;
-	(void)fd;
-	(void)err;
-	(void)unlinkat(*(int *)arg, "two", 0);
-	return 0;
-}
-
-static int nothing(void *arg, struct tree_node *node, int fd, struct berth_err *err)
-{
-	(void)arg;
-	(void)node;
-	(void)fd;
-	(void)err;
-	return 0;
-}
-
-START_TEST(changes_are_noticed)
-{
-	int (*const files[])(void *, struct tree_node *, int, struct berth_err *) = { grow, drop };
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		struct berth_err err = BERTH_ERR_INIT;
-		cleanup_close int d = -1;
-		struct tree_ops ops = { .arg = &d, .dir = nothing, .file = files[i] };
-		struct tree t;
-
-		ck_assert_int_eq(sh("mkdir -p %s/w && echo 1 >%s/w/one && echo 2 >%s/w/two", top, top, top),
-				 0);
-		d = openat(top_fd, "w", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		ck_assert_int_eq(tree_scan(d, &ops, &t, &err), -1);
-		tree_done(&t, NULL);
-		ck_assert_int_eq(err.code, BERTH_EIMAGE);
-		ck_assert_str_eq(err.text, i == 0 ? "'./one' vanished or changed while it was read"
-						  : "'./two' vanished or changed while it was read");
-	}
-}
-END_TEST
-
 START_TEST(too_deep)
 {
 	struct berth_err err = BERTH_ERR_INIT;
@@ -477,28 +392,6 @@ START_TEST(arch_of_tree)
 }
 END_TEST
 
-START_TEST(paths_in_messages)
-{
-	struct tree_node *a = calloc(1, sizeof(*a) + 1), *b = calloc(1, sizeof(*b) + 8);
-	char out[16];
-
-	ck_assert_ptr_nonnull(a);
-	ck_assert_ptr_nonnull(b);
-	memcpy(b->name, "abcdefg", 8);
-	tree_path(a, out, sizeof(out));
-	ck_assert_str_eq(out, ".");
-	b->parent = a;
-	tree_path(b, out, sizeof(out));
-	ck_assert_str_eq(out, "./abcdefg");
-	for (size_t n = 5; n < sizeof(out); n++) {
-		tree_path(b, out, n);
-		ck_assert_uint_lt(strlen(out), n);
-	}
-	free(a);
-	free(b);
-}
-END_TEST
-
 int main(void)
 {
 	TCase *tc = tcase_create("squash_write");
@@ -508,13 +401,11 @@ int main(void)
 	tcase_add_test(tc, unsquashfs_agrees);
 	tcase_add_test(tc, kernel_agrees);
 	tcase_add_test(tc, options);
-	tcase_add_test(tc, changes_are_noticed);
 	tcase_add_test(tc, too_deep);
 	tcase_add_test(tc, unreadable);
 	tcase_add_test(tc, full_disk);
 	tcase_add_test(tc, sif_of_dir);
 	tcase_add_test(tc, sif_refusals);
 	tcase_add_test(tc, arch_of_tree);
-	tcase_add_test(tc, paths_in_messages);
 	return unit_run("squash_write", tc);
 }

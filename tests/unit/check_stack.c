@@ -277,17 +277,13 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("stack");
 	TCase *tc = tcase_create("stack"), *one = tcase_create("one");
-	SRunner *r;
-	int failed;
+	int status;
 
 	if (!make_images()) {
 		(void)fprintf(stderr, "cannot make images; is mksquashfs there?\n");
 		return EXIT_FAILURE;
 	}
-	tcase_set_timeout(tc, 60);
-	tcase_set_timeout(one, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, look_up, 0, ARRAY_SIZE(rows));
 	tcase_add_test(tc, lists);
@@ -297,12 +293,7 @@ int main(void)
 	tcase_add_checked_fixture(one, setup_one, teardown);
 	tcase_add_test(one, one_source_has_no_whiteouts);
 	tcase_add_test(one, counts_are_checked);
-	suite_add_tcase(suite, tc);
-	suite_add_tcase(suite, one);
-	r = srunner_create(suite);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
+	status = unit_run_two("stack", tc, one);
 	remove_images();
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
 }

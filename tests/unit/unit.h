@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Run the tests of 'tc'; the exit status. */
-static inline int unit_run(const char *name, TCase *tc)
+/* Run the tests of 'tc' and, if it is not NULL, of 'more'; the exit status. */
+static inline int unit_run_two(const char *name, TCase *tc, TCase *more)
 {
 	Suite *s = suite_create(name);
 	SRunner *r;
@@ -20,11 +20,20 @@ static inline int unit_run(const char *name, TCase *tc)
 
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(s, tc);
+	if (more) {
+		tcase_set_timeout(more, 60);
+		suite_add_tcase(s, more);
+	}
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static inline int unit_run(const char *name, TCase *tc)
+{
+	return unit_run_two(name, tc, NULL);
 }
 
 /* How many descriptors this process has open (the one that counts is not). */
