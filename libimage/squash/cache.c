@@ -91,9 +91,10 @@ static void unlock(struct cache *c)
 	(void)pthread_mutex_unlock(&c->lock);
 }
 
-static _Atomic uint32_t *bucket(struct cache *c, uint64_t key)
+/* 'aux' counts too: layers that one tool wrote have blocks at the same places. */
+static _Atomic uint32_t *bucket(struct cache *c, uint64_t key, uint64_t aux)
 {
-	return &c->heads[(uint32_t)((key * 0x9E3779B97F4A7C15u) >> 32) & c->mask];
+	return &c->heads[(uint32_t)((key ^ aux << 20) * 0x9E3779B97F4A7C15u >> 32) & c->mask];
 }
 
 static bool is(struct cache_slot *s, uint64_t key, uint64_t aux)
@@ -105,7 +106,7 @@ static bool is(struct cache_slot *s, uint64_t key, uint64_t aux)
 /* The slot of the key among the first 'steps' of its chain. Only certain with the lock held. */
 static struct cache_slot *find(struct cache *c, uint64_t key, uint64_t aux, uint32_t steps)
 {
-	uint32_t i = atomic_load_explicit(bucket(c, key), memory_order_acquire);
+	uint32_t i = atomic_load_explicit(bucket(c, key, aux), memory_order_acquire);
 
 	for (; i > 0 && steps > 0; steps--) {
 		struct cache_slot *s = &c->slot[i - 1];
@@ -165,7 +166,7 @@ static void unhash(struct cache *c, struct cache_slot *s)
 {
 	uint32_t self = (uint32_t)(s - c->slot) + 1;
 
-	for (_Atomic uint32_t *p = bucket(c, s->key); *p > 0; p = &c->slot[*p - 1].chain) {
+	for (_Atomic uint32_t *p = bucket(c, s->key, s->aux); *p > 0; p = &c->slot[*p - 1].chain) {
 		if (*p == self) {
 			*p = s->chain;
 			break;
@@ -250,8 +251,8 @@ struct cache_slot *cache_get(struct cache *c, struct cache_counts *counts, uint6
 			s->key = key;
 			s->aux = aux;
 			s->state = SLOT_LOADING;
-			s->chain = *bucket(c, key);
-			*bucket(c, key) = (uint32_t)(s - c->slot) + 1;
+			s->chain = *bucket(c, key, aux);
+			*bucket(c, key, aux) = (uint32_t)(s - c->slot) + 1;
 		}
 		unlock(c);
 	}
