@@ -25,8 +25,8 @@ let_go()
 into()
 {
 	case $1 in
-	U) nsenter --user="/proc/$PID/ns/user" -S "$CLUSTER_UID" -G "$CLUSTER_UID" "${@:2}" ;;
-	P) setpriv --reuid="$CLUSTER_UID" --regid="$CLUSTER_UID" --clear-groups "${@:2}" ;;
+	U) PATH=/usr/bin:/bin nsenter --user="/proc/$PID/ns/user" -S "$CLUSTER_UID" -G "$CLUSTER_UID" "${@:2}" ;;
+	P) PATH=/usr/bin:/bin setpriv --reuid="$CLUSTER_UID" --regid="$CLUSTER_UID" --clear-groups "${@:2}" ;;
 	esac
 }
 
