@@ -65,9 +65,16 @@ void prime_names(int root_fd)
 		(void)getdents64(fd, buf, sizeof(buf));
 }
 
+/* An image's own file: nothing that is bound there, and nothing whose opening does anything. */
 static int open_file(int root_fd, const char *path)
 {
-	return fd_open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	cleanup_close int found = fd_open_in_mount(root_fd, path, O_PATH);
+	struct statx st;
+
+	if (found < 0 || statx(found, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0 ||
+	    !S_ISREG(st.stx_mode))
+		return -1;
+	return fd_open_in_mount(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 }
 
 static void read_ahead(int fd)
@@ -75,7 +82,7 @@ static void read_ahead(int fd)
 	struct stat st;
 	off_t end;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	end = st.st_size < FILE_MAX ? st.st_size : FILE_MAX;
 	for (off_t at = 0; at < end; at += PIECE)
