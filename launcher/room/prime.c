@@ -162,37 +162,55 @@ void prime_pages(int root_fd, const struct prime_program *program)
 
 struct job {
 	int root_fd;
-	struct prime_program program;
+	struct prime_program program; /* into 'text' */
+	char text[];
 };
+
+/* The thread may outlast the caller's strings, where the start fails. */
+static struct job *job_new(int root_fd, const struct prime_program *program)
+{
+	size_t name = strlen(program->name) + 1, path = program->path ? strlen(program->path) + 1 : 0;
+	struct job *job = malloc(sizeof(*job) + name + path);
+
+	if (!job)
+		return NULL;
+	job->root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+	job->program = (struct prime_program){ memcpy(job->text, program->name, name), NULL };
+	if (path)
+		job->program.path = memcpy(job->text + name, program->path, path);
+	return job;
+}
+
+static void job_free(struct job *job)
+{
+	cleanup_close_fn(&job->root_fd);
+	free(job);
+}
 
 static void *job_run(void *arg)
 {
 	struct job *job = arg;
 
 	prime_pages(job->root_fd, &job->program);
-	cleanup_close_fn(&job->root_fd);
-	free(job);
+	job_free(job);
 	return NULL;
 }
 
 bool prime_start(int root_fd, const struct prime_program *program)
 {
-	struct job *job = malloc(sizeof(*job));
+	struct job *job = job_new(root_fd, program);
 	pthread_attr_t attr;
 	pthread_t id;
 	bool started;
 
 	if (!job)
 		return false;
-	*job = (struct job){ .root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0), .program = *program };
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	started = job->root_fd >= 0 && pthread_create(&id, &attr, job_run, job) == 0;
 	(void)pthread_attr_destroy(&attr);
-	if (!started) {
-		cleanup_close_fn(&job->root_fd);
-		free(job);
-	}
+	if (!started)
+		job_free(job);
 	return started;
 }
