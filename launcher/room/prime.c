@@ -13,8 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "launcher/room/drop.h"
 #include "launcher/room/prime.h"
 #include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
 #include "libimage/base/fd.h"
 
 enum {
@@ -187,11 +189,17 @@ static void job_free(struct job *job)
 	free(job);
 }
 
+/*
+ * PRIV: KERNEL: capabilities are a thread's. These go first: the caller has those of a room's
+ * builder, and here an image's links are followed and its pages asked for.
+ */
 static void *job_run(void *arg)
 {
+	struct berth_err err = BERTH_ERR_INIT;
 	struct job *job = arg;
 
-	prime_pages(job->root_fd, &job->program);
+	if (drop_caps(&err) == 0)
+		prime_pages(job->root_fd, &job->program);
 	job_free(job);
 	return NULL;
 }
