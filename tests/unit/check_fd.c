@@ -95,21 +95,24 @@ END_TEST
 
 START_TEST(other_mounts)
 {
+	cleanup_close int top = -1;
 	char path[128];
 	int fd;
 
 	if (geteuid() != 0)
 		return;
-	(void)snprintf(path, sizeof(path), "%s/root/sub", dir);
 	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
 	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	(void)snprintf(path, sizeof(path), "%s/root", dir);
+	top = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "%s/root/sub", dir);
 	ck_assert_int_eq(mount("test", path, "tmpfs", 0, NULL), 0);
-	fd = fd_open_in_root(root, "sub", O_PATH);
+	fd = fd_open_in_root(top, "sub", O_PATH);
 	ck_assert_int_ge(fd, 0);
 	(void)close(fd);
-	ck_assert_int_eq(fd_open_in_mount(root, "sub", O_PATH), -1);
+	ck_assert_int_eq(fd_open_in_mount(top, "sub", O_PATH), -1);
 	ck_assert_int_eq(errno, EXDEV);
-	fd = fd_open_in_mount(root, "abs", O_RDONLY);
+	fd = fd_open_in_mount(top, "abs", O_RDONLY);
 	ck_assert_int_ge(fd, 0);
 	(void)close(fd);
 	ck_assert_int_eq(umount2(path, MNT_DETACH), 0);
