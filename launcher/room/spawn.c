@@ -139,8 +139,12 @@ static _Noreturn void guard_run(pid_t server, int settle)
 /* All signals are blocked: no handler of the caller's runs here, and no signal ends a wait. */
 static _Noreturn void guard_main(struct spawn *s, int settle)
 {
-	pid_t server = make_server(s);
+	pid_t server;
 
+	/* KERNEL: children are reaped unseen where SIGCHLD is ignored, which is inherited; the server's
+	 * number would become another's. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	server = make_server(s);
 	if (server < 0)
 		_exit(errno);
 	/* The descriptors of the caller's own, pipes among them, must not stay open here, nor may the
