@@ -59,6 +59,9 @@ int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse
 		rc = msg_recv(s->control, &reply, sizeof(reply), NULL, wait_ms, err);
 	else if (err->sys == EPIPE || err->sys == ECONNRESET)
 		rc = 0;
+	/* KERNEL: that the peer left something unread is told before what it has said. */
+	if (rc == 0)
+		rc = msg_recv(s->control, &reply, sizeof(reply), NULL, 0, err);
 	cleanup_close_fn(&s->control);
 	if (rc < 0) {
 		if (err->sys == ETIMEDOUT)
