@@ -56,10 +56,11 @@ trace_step()
 # interrupts; its beginning has the arguments, and its end may be lines later.
 calls()
 {
-	awk -v want="$1" '
+	# not -v, which takes backslashes away
+	WANT=$1 awk '
 		/<unfinished \.\.\.>$/ { begun[$1] = $0; next }
 		/<\.\.\. .* resumed>/ { rest = $0; sub(/.*resumed>/, "", rest); $0 = begun[$1] rest }
-		$0 ~ want && $0 !~ /= -1 E/ { n++ }
+		$0 ~ ENVIRON["WANT"] && $0 !~ /= -1 E/ { n++ }
 		END { print n + 0 }' "$TRACE"
 }
 
