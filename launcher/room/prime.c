@@ -16,7 +16,6 @@
 #include "launcher/room/drop.h"
 #include "launcher/room/prime.h"
 #include "libimage/base/cleanup.h"
-#include "libimage/base/err.h"
 #include "libimage/base/fd.h"
 
 enum {
@@ -195,10 +194,9 @@ static void job_free(struct job *job)
  */
 static void *job_run(void *arg)
 {
-	struct berth_err err = BERTH_ERR_INIT;
 	struct job *job = arg;
 
-	if (drop_caps(&err) == 0)
+	if (drop_thread() == 0)
 		prime_pages(job->root_fd, &job->program);
 	job_free(job);
 	return NULL;

@@ -3,16 +3,21 @@
  * check_prime.c - the thread that primes a start (launcher/room/prime.h): with whose strings, with
  * which rights, and which files it opens.
  *
- * What it calls is replaced where it can be seen: prctl(), with which it drops its rights, waits
- * for the caller; posix_fadvise() notes what is asked for. Needs root, to have rights and mounts.
+ * What it calls is replaced where it can be seen: pthread_create() makes it wait for the caller;
+ * posix_fadvise() notes what is asked for. Needs root, to have rights and mounts.
  */
 #include "config.h"
 
 #include <check.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
+#include <stddef.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,27 +35,28 @@
 
 enum { TRIES = 2000 };
 
-static atomic_bool changed, refused;
+static atomic_bool changed;
 static atomic_int asked, with_caps;
 static atomic_ulong inode;
 static int fds;
 
-int prctl(int op, ...)
-{
-	unsigned long a, b, c, d;
-	va_list ap;
+static void *(*begin)(void *);
 
-	va_start(ap, op);
-	a = va_arg(ap, unsigned long);
-	b = va_arg(ap, unsigned long);
-	c = va_arg(ap, unsigned long);
-	d = va_arg(ap, unsigned long);
-	va_end(ap);
+static void *begin_late(void *arg)
+{
 	while (!changed)
 		(void)sched_yield();
-	if (refused && op == PR_SET_NO_NEW_PRIVS)
-		return -1;
-	return (int)syscall(SYS_prctl, op, a, b, c, d);
+	return begin(arg);
+}
+
+int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	void *real = dlsym(RTLD_NEXT, "pthread_create");
+
+	memcpy(&create, &real, sizeof(create));
+	begin = run;
+	return create(id, attr, begin_late, arg);
 }
 
 int posix_fadvise(int fd, off_t at, off_t n, int advice)
@@ -126,10 +132,18 @@ END_TEST
 
 START_TEST(rights_that_stay)
 {
+	struct sock_filter refuse[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_capset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = { .len = ARRAY_SIZE(refuse), .filter = refuse };
 	struct prime_program program = { "/bin/prog", NULL };
 	cleanup_close int root = root_open();
 
-	changed = refused = true;
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+	changed = true;
 	ck_assert(prime_start(root, &program));
 	wait_end();
 	ck_assert_int_eq(asked, 0);
