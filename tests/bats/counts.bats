@@ -56,7 +56,7 @@ trace_step()
 # interrupts; its beginning has the arguments, and its end may be lines later.
 calls()
 {
-	# not by -v, which takes backslashes away
+	# not -v, which takes backslashes away
 	WANT=$1 awk '
 		/<unfinished \.\.\.>$/ { begun[$1] = $0; next }
 		/<\.\.\. .* resumed>/ { rest = $0; sub(/.*resumed>/, "", rest); $0 = begun[$1] rest }

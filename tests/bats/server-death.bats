@@ -248,6 +248,36 @@ lines_are() { [ "$(grep -cE -- "$2" "$SCRATCH/out")" -eq "$1" ]; }
 	refute_output "$DIED"
 }
 
+# Nobody knew before the room was built, so there was a server, which was never told to serve.
+@test "no word of it: a directory that the submitting host does not have" {
+	need_cluster
+	on_node n1 cp -a "$(image_dir)" "/tmp/${SCRATCH##*/}"
+	run as_user srun -w n1 -n2 --container="/tmp/${SCRATCH##*/}" sh -c 'exit 3'
+	on_node n1 rm -r "/tmp/${SCRATCH##*/}"
+	assert_failure 3
+	refute_output "$DIED"
+}
+
+@test "no word of it: an image that the kernel mounts" {
+	need_cluster
+	need_filesystem squashfs
+	[ -e /dev/loop-control ] || skip "hardware: this machine has no loop devices"
+	local conf=${BERTH_PREFIX:-/usr/local}/etc/berth/berth.conf
+
+	mkdir -p "${conf%/*}"
+	[ -e "$conf" ] || install -m 0644 /dev/null "$conf"
+	install -m 0644 <(echo 'kernel mount = root-owned') "$SCRATCH/conf"
+	on_node n1 mount --bind "$SCRATCH/conf" "$conf"
+	on_node n1 mount -t tmpfs -o mode=0755 none /mnt
+	on_node n1 install -m 0644 "$IMAGE" /mnt/image.sif
+	run as_user srun -w n1 -n2 --container=/mnt/image.sif \
+		sh -c "grep -q ' / .* - squashfs ' /proc/self/mountinfo && exit 3"
+	on_node n1 umount /mnt
+	on_node n1 umount "$conf"
+	assert_failure 3
+	refute_output "$DIED"
+}
+
 # Root of a container may raise the value only.
 may_lower() { (echo -600 >"/proc/$BASHPID/oom_score_adj") 2>/dev/null; }
 
