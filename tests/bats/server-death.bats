@@ -117,15 +117,17 @@ begin_as()
 
 end() { status=0; wait "$PID" || status=$?; output=$(<"$SCRATCH/out"); }
 output_has() { grep -qE -- "$1" "$SCRATCH/out"; }
+# KERNEL: who was waiting for an answer just then is told ECONNABORTED, who asks later ENOTCONN.
+TOLD='Transport endpoint is not connected|Software caused connection abort'
 lines_are() { [ "$(grep -cE -- "$2" "$SCRATCH/out")" -eq "$1" ]; }
 
-@test "without Slurm: the reader gets ENOTCONN, at once, and no process is left" {
+@test "without Slurm: the reader gets an error, at once, and no process is left" {
 	begin berth exec "$(image_mapper)" /looker
 	eventually 10 output_has ready
 	eventually 5 servers_are 1 ""
 	kill -9 "$(servers "")"
 	end
-	assert_failure 9 'Transport endpoint is not connected'
+	assert_failure 9 "$TOLD"
 	refute_output "$DIED"
 	eventually 5 servers_are 0 ""
 }
@@ -148,7 +150,7 @@ lines_are() { [ "$(grep -cE -- "$2" "$SCRATCH/out")" -eq "$1" ]; }
 	kill -9 "$(servers n1)"
 	end
 	assert_failure 9
-	assert_lines 4 'Transport endpoint is not connected'
+	assert_lines 4 "$TOLD"
 	assert_lines 1 "$DIED"
 	assert_lines 1 'the image server on n1 died.*killed'
 }
