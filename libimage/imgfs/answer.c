@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/log.h"
@@ -87,9 +88,9 @@ int reply_data(struct worker *w, struct request *r, const void *data, size_t n)
 
 void reply_damage(struct worker *w, struct request *r, const struct berth_err *err)
 {
-	log_damage(err);
-	worker_count(&w->count.damages, 1);
 	reply_error(w, r, err->sys == ENOMEM ? ENOMEM : EIO);
+	worker_count(&w->count.damages, 1);
+	log_damage(err); /* whoever reads the log may be slow */
 }
 
 uint64_t node_of(const struct imgfs *fs, uint64_t id)
@@ -153,7 +154,7 @@ static void op_init(struct worker *w, struct request *r)
 	struct fuse_init_out out = {
 		.major = FUSE_KERNEL_VERSION, .minor = PROTOCOL_MINOR,
 		.max_write = 4096, /* nothing is written, but the kernel takes no less */
-		.time_gran = 1000000000, .max_pages = READ_MAX / 4096,
+		.time_gran = 1000000000, .max_pages = (uint16_t)(READ_MAX / sysconf(_SC_PAGESIZE)),
 	};
 
 	memcpy(&in, r->body, r->n < sizeof(in) ? r->n : sizeof(in));

@@ -36,7 +36,7 @@ void answer(struct worker *w, const void *request, size_t n);
 
 /*
  * The three ways to answer, once a request. reply_data() returns 0, or -1 with errno when the
- * kernel could not take the data and still waits; only EFAULT (it could not read 'data') is worth another try.
+ * kernel did not take the data: then reply_error() must follow.
  */
 void reply_error(struct worker *w, struct request *r, int error);
 int reply_data(struct worker *w, struct request *r, const void *data, size_t n);

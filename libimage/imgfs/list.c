@@ -82,7 +82,7 @@ static int put_virtual(struct listing *l, uint64_t from)
 	const struct tree_entry *e = last < TREE_VIRTUAL ? tree_get(tree, TREE_VIRTUAL | last) : NULL;
 	struct fuse_attr attr;
 
-	if (from > POS_VIRTUAL && (!e || e->parent != l->dir)) /* no place that we named */
+	if (from > POS_VIRTUAL && (!e || e->parent != l->dir)) /* no place that we named here */
 		return 0;
 	for (e = tree_next(tree, l->dir, e); e; e = tree_next(tree, l->dir, e)) {
 		attr_virtual(l->w->fs, e, &attr);

@@ -29,7 +29,8 @@ enum {
  * from it: so a file that was cut short is EFAULT to a system call of ours, and no SIGBUS.
  */
 struct window {
-	uint8_t *at; /* 'bytes' long; its own address range for good */
+	uint8_t *at; /* WINDOW_BYTES + READ_MAX of address space */
+	bool gone;   /* a mapping failed, and what was there is unmapped: it may be somebody else's now */
 	const struct squash *fs; /* NULL: nothing is mapped */
 	uint64_t offset;
 };
@@ -38,10 +39,9 @@ static _Atomic uint64_t sequence[SEQ_SLOTS];
 
 struct window *window_free(struct window *win)
 {
-	if (win) {
+	if (win && !win->gone)
 		(void)munmap(win->at, WINDOW_BYTES + READ_MAX);
-		free(win);
-	}
+	free(win);
 	return NULL;
 }
 
@@ -71,20 +71,26 @@ static const uint8_t *window_at(struct worker *w, const struct squash *fs, uint6
 	struct window *win = window_of(w);
 	uint64_t begin = off & ~(uint64_t)(WINDOW_BYTES - 1);
 
-	if (!win)
+	if (!win || win->gone)
 		return NULL;
 	if (win->fs != fs || win->offset != begin) {
 		win->fs = NULL;
 		if (mmap(win->at, WINDOW_BYTES + READ_MAX, PROT_READ, MAP_SHARED | MAP_FIXED, squash_fd(fs),
-			 (off_t)begin) == MAP_FAILED)
+			 (off_t)begin) == MAP_FAILED) {
+			/* KERNEL: the old mapping goes before the new one is tried. */
+			win->gone = true;
 			return NULL;
+		}
 		win->fs = fs;
 		win->offset = begin;
 	}
 	return win->at + (off - begin);
 }
 
-/* Answer from the image's pages. False: not possible; nothing is answered then. */
+/*
+ * Answer from the image's pages. False: not possible; nothing is answered then.
+ * KERNEL: an answer whose bytes it could not read ends the request with EIO; a second is not taken.
+ */
 static bool read_raw(struct worker *w, struct request *r, const struct squash_inode *o, uint64_t off, size_t n)
 {
 	struct berth_err err = BERTH_ERR_INIT;
@@ -95,9 +101,14 @@ static bool read_raw(struct worker *w, struct request *r, const struct squash_in
 	if (n < RAW_MIN || squash_raw(w->squash, o, off, n, &at, &len, &err) <= 0 || len != n)
 		return false;
 	data = window_at(w, o->fs, at);
-	if (!data || reply_data(w, r, data, n) < 0)
+	if (!data)
 		return false;
-	worker_count(&w->count.raw_bytes, n);
+	if (reply_data(w, r, data, n) == 0) {
+		worker_count(&w->count.raw_bytes, n);
+	} else {
+		(void)berth_fail(&err, BERTH_ESYS, errno, "cannot read the image");
+		reply_damage(w, r, &err);
+	}
 	return true;
 }
 
@@ -143,8 +154,6 @@ static void read_file(struct worker *w, struct request *r, const struct squash_i
 	struct berth_err err = BERTH_ERR_INIT;
 	struct squash_span span;
 
-	if (read_raw(w, r, o, off, n))
-		return;
 	if (off % bs + n > bs || (off % bs == 0 && n == bs)) {
 		read_blocks(w, r, o, off, n);
 	} else if (squash_pin(w->squash, o, off, n, &span, &err) < 0) {
@@ -182,7 +191,9 @@ void op_read(struct worker *w, struct request *r)
 		(void)reply_data(w, r, NULL, 0);
 		return;
 	}
-	read_file(w, r, &o, in->offset, n);
 	worker_count(&w->count.read_bytes, n);
+	if (read_raw(w, r, &o, in->offset, n))
+		return;
+	read_file(w, r, &o, in->offset, n);
 	prefetch(w, &o, in->offset, n);
 }

@@ -16,6 +16,8 @@
 enum {
 	POS_BITS = 40, /* a position: the part of the directory, and the place in that part */
 	TABLE_MIN = 64,
+	/* LIMIT: names in a row that others hide, in one request; no honest directory has so many */
+	HIDDEN_MAX = 1 << 20,
 };
 /* What one part says of a name, or -1 for an error. */
 enum { SAYS_NOTHING, SAYS_YES, SAYS_GONE };
@@ -332,7 +334,7 @@ struct listing {
 	struct stack *s;
 	struct squash_worker *w;
 	struct parts at;
-	uint32_t part;
+	uint32_t part, hidden;
 	stack_each each;
 	void *arg;
 	struct berth_err *err;
@@ -361,6 +363,8 @@ static int list_one(void *arg, const struct squash_dirent *ent)
 
 	if (l->s->n > 1) {
 		rc = hide(l, ent);
+		if (rc > 0 && ++l->hidden > HIDDEN_MAX)
+			rc = berth_fail(l->err, BERTH_EIMAGE, 0, "a directory hides over %d names", HIDDEN_MAX);
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 		/* The id is handed out, so it must stand for all parts from now on. */

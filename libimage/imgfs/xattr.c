@@ -30,8 +30,8 @@ static int any(struct worker *w, struct berth_err *err)
 	for (uint32_t i = 0; i < fs->nsource && rc == 0; i++)
 		if (squash_info(fs->squash[i])->has_xattrs)
 			rc = squash_xattr_any(w->squash, fs->squash[i], shown, err);
-	if (rc >= 0)
-		fs->xattrs = rc ? SOME : NONE;
+	/* Damage is told to whoever asks for what is damaged, and looked for once. */
+	fs->xattrs = rc ? SOME : NONE;
 	return rc;
 }
 

@@ -18,6 +18,8 @@ enum {
 	RUN_MAX = 256,	  /* LIMIT: the format's, entries under one header */
 	ENTRY_BYTES = 8,  /* inode offset, number's difference, type, name length - 1 */
 	INDEX_BYTES = 12, /* place in the listing, metadata block, name length - 1 */
+	MEMO_DIR_LEAST = 1024, /* bytes of a listing that is worth remembering a place in */
+	MEMO_STEPS = 512, /* LIMIT: entries of two metadata blocks, about */
 	DOTS = 3,	  /* a directory's size counts so many bytes for "." and ".." */
 };
 
@@ -151,27 +153,105 @@ static int walk_next(struct walk *k, struct squash_dirent *ent, struct berth_err
 	return 1;
 }
 
+/* Where 'k' is: what comes next is at, or behind, this place. */
+static void memo_place(const struct walk *k, struct dir_memo *ret)
+{
+	ret->block = k->m.block;
+	ret->off = k->m.off;
+	ret->pos = k->pos;
+	ret->run = k->run;
+	ret->run_block = k->run_block;
+	ret->run_ino = k->run_ino;
+}
+
+static struct dir_memo *memo_find(struct squash_worker *w, const struct squash_inode *dir)
+{
+	for (int i = 0; i < DIR_MEMOS; i++)
+		if (w->memo[i].fs == dir->fs && w->memo[i].ref == dir->ref)
+			return &w->memo[i];
+	return NULL;
+}
+
+/* Remember that the names up to 'name' lie before 'place'. */
+static void memo_store(struct squash_worker *w, const struct squash_inode *dir, const char *name,
+		       const struct dir_memo *place)
+{
+	struct dir_memo *m = memo_find(w, dir);
+	size_t n = strlen(name);
+
+	if (dir->size < MEMO_DIR_LEAST || n > SQUASH_NAME_MAX)
+		return;
+	if (!m) {
+		m = &w->memo[w->memo_next];
+		w->memo_next = (w->memo_next + 1) % DIR_MEMOS;
+	}
+	*m = *place;
+	m->fs = dir->fs;
+	m->ref = dir->ref;
+	memcpy(m->name, name, n + 1);
+}
+
+static int walk_resume(struct squash_worker *w, const struct squash_inode *dir, const struct dir_memo *m,
+		       struct walk *ret, struct berth_err *err)
+{
+	ret->pos = m->pos;
+	ret->end = dir->size > DOTS ? dir->size - DOTS : 0;
+	ret->run = m->run;
+	ret->run_block = m->run_block;
+	ret->run_ino = m->run_ino;
+	ret->began = false;
+	meta_init(&ret->m, w, dir->fs, dir->fs->dir_table, dir->fs->dir_end);
+	return meta_seek(&ret->m, m->block, m->off, err);
+}
+
+/* From where 'k' is to 'name'. As squash_lookup(), or 2 when it would take more than 'steps'. */
+static int walk_to(struct walk *k, const char *name, uint32_t steps, struct squash_dirent *ret,
+		   struct dir_memo *place, struct berth_err *err)
+{
+	int rc, order;
+
+	for (;;) {
+		memo_place(k, place);
+		if (steps-- == 0)
+			return 2;
+		rc = walk_next(k, ret, err);
+		if (rc <= 0)
+			return rc;
+		order = strcmp(ret->name, name);
+		if (order > 0) /* entries are sorted, so it is not there */
+			return 0;
+		if (order == 0) {
+			memo_place(k, place);
+			return 1;
+		}
+	}
+}
+
 int squash_lookup(struct squash_worker *w, const struct squash_inode *dir, const char *name,
 		  struct squash_dirent *ret, struct berth_err *err)
 {
+	const struct dir_memo *memo = S_ISDIR(dir->mode) ? memo_find(w, dir) : NULL;
+	struct dir_memo place;
 	struct walk k;
-	int rc;
+	int rc = 2;
 
-	if (walk_start(w, dir, 0, name, &k, err) < 0) {
+	/* A name that is far off is found sooner through the directory's index. */
+	if (memo && strcmp(memo->name, name) < 0) {
+		rc = walk_resume(w, dir, memo, &k, err);
+		if (rc == 0)
+			rc = walk_to(&k, name, dir->index_count ? MEMO_STEPS : UINT32_MAX, ret, &place, err);
 		meta_done(&k.m);
-		return -1;
 	}
-	while ((rc = walk_next(&k, ret, err)) > 0) {
-		int order = strcmp(ret->name, name);
-
-		if (order == 0)
-			break;
-		if (order > 0) { /* entries are sorted, so it is not there */
-			rc = 0;
-			break;
-		}
+	if (rc == 2) {
+		rc = walk_start(w, dir, 0, name, &k, err);
+		if (rc == 0 && k.end > 0)
+			rc = walk_to(&k, name, UINT32_MAX, ret, &place, err);
+		meta_done(&k.m);
+		if (rc == 0 && k.end == 0)
+			return 0;
 	}
-	meta_done(&k.m);
+	if (rc >= 0)
+		memo_store(w, dir, name, &place);
 	return rc;
 }
 

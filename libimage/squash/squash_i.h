@@ -19,6 +19,11 @@ struct counts {
 
 enum {
 	META_BYTES = 8192,	 /* of a metadata block, decompressed */
+	/* LIMIT: writers fill the blocks of a stream; with a block a byte, one read of a file would walk
+	 * through millions. So few may be smaller than that. */
+	META_LEAST = 1024,
+	META_SMALL_MAX = 64,
+	DIR_MEMOS = 8,		 /* LIMIT: of a stack's parts of one directory */
 	META_SLOTS = 256,	 /* LIMIT: 2 MiB of metadata */
 	META_KEPT = 4,		 /* of a listing, of inodes, of fragments, and its table's pointers */
 	META_AHEAD = 16384,	 /* read at a time; at least a block and its length */
@@ -90,6 +95,7 @@ struct meta_cur {
 	uint64_t block;
 	uint32_t off;
 	uint64_t lo, hi; /* blocks begin in [lo, hi) */
+	uint32_t small; /* blocks left behind that were not full */
 };
 
 /* Bytes of an image that were read in one piece; fs NULL: none. */
@@ -111,6 +117,19 @@ struct id_kept {
 	uint32_t i, id;
 };
 
+/*
+ * How far the last look-up in a directory came: all names up to 'name' lie before the place, all
+ * others behind it. Names looked up in order, as when listings of a stack are compared, cost one
+ * walk in all.
+ */
+struct dir_memo {
+	const struct squash *fs; /* NULL: none */
+	uint64_t ref;
+	uint64_t block, pos;
+	uint32_t off, run, run_block, run_ino;
+	char name[SQUASH_NAME_MAX + 1];
+};
+
 struct squash_worker {
 	struct group *group;
 	struct squash_worker *next;
@@ -122,6 +141,8 @@ struct squash_worker {
 	struct id_kept ids[IDS_KEPT];
 	uint64_t stamp;
 	struct block_win win[WINS];
+	struct dir_memo memo[DIR_MEMOS];
+	uint32_t memo_next; /* to be used anew */
 };
 
 /* Read exactly 'n' bytes at 'off' of the file system. */

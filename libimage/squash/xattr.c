@@ -22,7 +22,7 @@ enum {
 	PAIRS_MAX = XATTR_LIST_MAX / SHORTEST,
 	ANY_SETS_MAX = 4096,	/* LIMIT: squash_xattr_any() looks at so many sets, */
 	ANY_PAIRS_MAX = 65536,	/* LIMIT: and so many names, some milliseconds; */
-	VALUE_PART = 128,	/* so many bytes of a value that is skipped count as a name */
+	VALUE_PART = 128,	/* so many bytes that are skipped count as a name */
 };
 
 static const char *const prefixes[] = { "user.", "trusted.", "security." };
@@ -33,6 +33,7 @@ struct pair {
 	uint64_t block;		       /* where the value lies, or its length and the value */
 	uint32_t off;
 	uint32_t len;		       /* of a value that is not outside */
+	uint32_t skipped;	       /* bytes of name and value */
 };
 
 static void cursor(struct meta_cur *m, struct squash_worker *w, const struct squash *fs)
@@ -95,11 +96,13 @@ static int pair_next(struct meta_cur *m, struct pair *p, struct berth_err *err)
 		return -1;
 	type = num_le16(raw);
 	p->outside = type & OUTSIDE;
+	p->skipped = num_le16(raw + 2);
 	if (read_name(m, type, num_le16(raw + 2), p->name, err) < 0 || meta_read(m, raw, 4, err) < 0)
 		return -1;
 	p->len = num_le32(raw);
 	if (check_value(p->len, err) < 0)
 		return -1;
+	p->skipped += p->len;
 	p->block = m->block;
 	p->off = m->off;
 	if (!p->outside)
@@ -208,7 +211,7 @@ int squash_xattr_any(struct squash_worker *w, struct squash *fs, const char *pre
 			if (pair_next(&m, &p, err) < 0) {
 				rc = -1;
 			} else {
-				budget -= 1 + p.len / VALUE_PART;
+				budget -= 1 + p.skipped / VALUE_PART;
 				rc = budget < 0 || str_after(p.name, prefix);
 			}
 		}

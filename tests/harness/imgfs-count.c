@@ -8,6 +8,9 @@
  *                                  every file; nothing else is asked of the kernel (find asks
  *                                  for statfs, which is never cached). Prints entries and bytes
  *   imgfs-count --map FILE         map it and look at each page
+ *   imgfs-count --ask N FROM FILE  ask the server N times, each time for what the kernel has not: a
+ *                                  page of FILE, a name that is not there (the FROMth and those
+ *                                  behind it), the file system's size, an attribute
  */
 #include "config.h"
 
@@ -22,7 +25,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "libimage/base/cleanup.h"
@@ -145,12 +150,53 @@ static void map(const char *path)
 	bytes += (uint64_t)st.st_size;
 }
 
+static void ask(long n, long from, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint64_t place = (uint64_t)from;
+	static char page[4096], name[PATH_MAX];
+	struct stat st, absent;
+	struct statfs fs;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM) != 0)
+		die(path);
+	for (long i = 0; i < n; i++) {
+		off_t at;
+
+		switch (i % 8) {
+		case 0:
+			(void)snprintf(name, sizeof(name), "%s-%ld", path, from + i);
+			if (lstat(name, &absent) == 0 || errno != ENOENT)
+				die(name);
+			break;
+		case 1:
+			if (statfs(path, &fs) < 0)
+				die(path);
+			break;
+		case 2:
+			if (getxattr(path, "user.none", page, sizeof(page)) >= 0 || (errno != ENODATA && errno != EOPNOTSUPP))
+				die(path);
+			break;
+		default:
+			place = place * 6364136223846793005u + 1442695040888963407u;
+			at = (off_t)((place >> 20) % ((uint64_t)st.st_size / sizeof(page)) * sizeof(page));
+			if (pread(fd, page, sizeof(page), at) != (ssize_t)sizeof(page) ||
+			    posix_fadvise(fd, at, sizeof(page), POSIX_FADV_DONTNEED) != 0)
+				die(path);
+			break;
+		}
+	}
+	entries = (uint64_t)n;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "--walk") == 0)
 		walk(AT_FDCWD, argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "--map") == 0)
 		map(argv[2]);
+	else if (argc == 5 && strcmp(argv[1], "--ask") == 0)
+		ask(atol(argv[2]), atol(argv[3]), argv[4]);
 	else if (argc >= 3 && argv[1][0] != '-')
 		return count(argv[1], argv + 2);
 	else

@@ -5,6 +5,7 @@
    odd-tree.py DIR                all kinds, sizes around block ends, links, names, owners, times
    odd-tree.py --entries N DIR    one directory of N empty files, many of them hard links
    odd-tree.py --files N DIR      N small files, each with its own bytes, in directories of 100
+   odd-tree.py --tar N            the same N files as a tar archive on standard output; no root, no disk
    odd-tree.py --large DIR        a sparse file of more than 4 GiB with data around the 4 GiB mark
 
 Needs root for devices and owners. The same call makes the same tree.
@@ -177,6 +178,26 @@ def files(top, n):
         os.close(fd)
 
 
+def tar_entry(name, data=b"", kind=b"0"):
+    head = name.ljust(100, b"\0") + (b"0000755\0" if kind == b"5" else b"0000644\0") + b"0000000\0" * 2 + \
+        b"%011o\0%011o\0" % (len(data), 86400) + b" " * 8 + kind + bytes(100) + b"ustar\00000"
+    head = head.ljust(512, b"\0")
+    head = head[:148] + b"%06o\0 " % sum(head) + head[156:]
+    return head + data + bytes(-len(data) % 512)
+
+
+def tar(n):
+    out = sys.stdout.buffer
+    for i in range(n):
+        if i % 10000 == 0:
+            out.write(tar_entry(b"%d/" % (i // 10000), kind=b"5"))
+        at = b"%d/%d/" % (i // 10000, i // 100 % 100)
+        if i % 100 == 0:
+            out.write(tar_entry(at, kind=b"5"))
+        out.write(tar_entry(at + b"file-%d" % i, b"file %d\n" % i * (i % 50 + 1)))
+    out.write(bytes(1024))
+
+
 def large(top):
     fd = os.open(top + b"/large", os.O_WRONLY | os.O_CREAT, 0o644)
     os.ftruncate(fd, (4 << 30) + (200 << 20) + 333)
@@ -188,6 +209,9 @@ def large(top):
 def main():
     os.umask(0o022)
     args = [os.fsencode(a) for a in sys.argv[1:]]
+    if args[0] == b"--tar":
+        tar(int(args[1]))
+        return
     top = os.path.abspath(args[-1])
     os.makedirs(top, exist_ok=True)
     if args[0] == b"--entries":

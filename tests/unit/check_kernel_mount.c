@@ -165,7 +165,7 @@ START_TEST(no_file)
 	cleanup_close int dir = -1, null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	cleanup_close int fd = image_open(O_RDONLY);
 
-	ck_assert_int_ge(fd, 0); /* it made the directory */
+	ck_assert_int_ge(fd, 0);
 	dir = open(DIR_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert(!kernel_mount_allowed(dir));
 	ck_assert(!kernel_mount_allowed(null_fd));

@@ -79,7 +79,8 @@ static inline void tar_add(FILE *f, const char *name, struct tar_entry e)
 	if (n + e.pax_size > 0) {
 		tar_head(f, "pax", &(struct tar_entry){ .type = 'x', .mode = 0644, .size = n + e.pax_size });
 		(void)fwrite(path, 1, n, f);
-		(void)fwrite(e.pax, 1, e.pax_size, f);
+		if (e.pax_size > 0)
+			(void)fwrite(e.pax, 1, e.pax_size, f);
 		tar_pad(f, n + e.pax_size);
 	}
 	tar_head(f, name, &e);

@@ -135,7 +135,7 @@ group()
 }
 
 @test "T39 attributes without end, elsewhere, or none" {
-	group xattrs twice names-100000 count-100000 size sets pairs-in-super elsewhere-itself offset
+	group xattrs type twice names-100000 count-100000 size sets pairs-in-super elsewhere-itself offset
 }
 
 @test "T39 bits of a good image, turned one by one, and pieces exchanged" {

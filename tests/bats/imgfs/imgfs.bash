@@ -92,16 +92,16 @@ imgfs_after()
 	return 1
 }
 
-# undropped CMD...: CMD (a "run"), again if meanwhile somebody on the machine dropped the kernel's
-# caches: what was read before is not known any more then, and that is no fault of ours.
+# undropped CMD...: CMD (a "run"), again if meanwhile the kernel's caches were dropped or short of
+# memory: what was read before is not known any more then, and that is no fault of ours.
 undropped()
 {
 	local before
 
 	for _ in {1..20}; do
-		before=$(grep '^drop_' /proc/vmstat || true)
+		before=$(grep -E '^(drop_|pgsteal_)' /proc/vmstat || true)
 		"$@"
-		[ "$(grep '^drop_' /proc/vmstat || true)" != "$before" ] || break
+		[ "$(grep -E '^(drop_|pgsteal_)' /proc/vmstat || true)" != "$before" ] || break
 	done
 }
 
