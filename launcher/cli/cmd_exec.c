@@ -203,12 +203,14 @@ static int enter(struct job *j, const char *prompt, const char *program, struct 
 	cleanup(site_done) struct site site = { 0 };
 	char here[PATH_MAX];
 
-	/* The site's file before the user namespace, in which nothing is root's. Then what takes time
-	 * in another process; the rest of what this one needs it finds out meanwhile. */
-	if (site_load(&site, err) < 0 || room_begin(spec, &start, &j->stamps, err) < 0)
+	/* The site's file and the name service before the user namespace: in it nothing is root's, and
+	 * winbind's module, for one, talks to no other's socket. Then what takes time in another process;
+	 * the rest of what this one needs it finds out meanwhile. */
+	if (site_load(&site, err) < 0 || fill_names(&j->spec, err) < 0 ||
+	    room_begin(spec, &start, &j->stamps, err) < 0)
 		return -1;
 	log_line(LOG_DETAIL, "image %s", spec->image);
-	if (fill_names(&j->spec, err) < 0 || make_env(spec, prompt, env, err) < 0)
+	if (make_env(spec, prompt, env, err) < 0)
 		return -1;
 	start.program = (struct prime_program){ program, path_of(env) };
 	if (room_enter(spec, &site, &start, &j->stamps, err) < 0)

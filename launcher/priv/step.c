@@ -228,7 +228,16 @@ static int build(struct step *s, const struct step_join *join, int base_ns, stru
 	/* Not inside the room while it lives: root looks at nothing of an image's. */
 	if (setns(s->host_ns, CLONE_NEWNS) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot leave the room");
-	if (rc < 0 || server_release(&s->server, err) < 0)
+	if (rc < 0)
+		return -1;
+	/* The kernel mounts the image, or it is a directory, unknown until then: the server was never
+	 * told to serve, and its end is not a death. */
+	if (s->server.control >= 0) {
+		server_done(&s->server);
+		s->server.pid = 0;
+		return 0;
+	}
+	if (server_release(&s->server, err) < 0)
 		return -1;
 	server_settle(&s->server);
 	return 0;

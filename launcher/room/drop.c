@@ -96,6 +96,14 @@ int drop_caps(struct berth_err *err)
 	return now[0].effective & bit ? caps_check(err) : 0;
 }
 
+/* PRIV: what an execution could bring back is not touched: the thread has none before it. */
+int drop_thread(void)
+{
+	static const struct __user_cap_data_struct none[CAP_WORDS];
+
+	return caps_set(none);
+}
+
 int drop_to(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups, struct berth_err *err)
 {
 	uid_t ru, eu, su;

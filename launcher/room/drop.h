@@ -19,6 +19,9 @@ enum { UID_NOBODY = 65534 }; /* uid and gid of who owns nothing, on every Linux 
  */
 int drop_caps(struct berth_err *err);
 
+/* Lose the capabilities of this thread alone, which executes nothing. -1: errno. */
+int drop_thread(void);
+
 /*
  * Become 'uid', 'gid' and 'groups', then drop_caps(). Reads the ids back and tries to become
  * root again; if that works the process aborts, because nobody can tell what it would do next.

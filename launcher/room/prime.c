@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "launcher/room/drop.h"
 #include "launcher/room/prime.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
@@ -65,9 +66,16 @@ void prime_names(int root_fd)
 		(void)getdents64(fd, buf, sizeof(buf));
 }
 
+/* An image's own file: nothing that is bound there, and nothing whose opening does anything. */
 static int open_file(int root_fd, const char *path)
 {
-	return fd_open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	cleanup_close int found = fd_open_in_mount(root_fd, path, O_PATH);
+	struct statx st;
+
+	if (found < 0 || statx(found, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0 ||
+	    !S_ISREG(st.stx_mode))
+		return -1;
+	return fd_open_in_mount(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 }
 
 static void read_ahead(int fd)
@@ -75,7 +83,7 @@ static void read_ahead(int fd)
 	struct stat st;
 	off_t end;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	end = st.st_size < FILE_MAX ? st.st_size : FILE_MAX;
 	for (off_t at = 0; at < end; at += PIECE)
@@ -155,37 +163,60 @@ void prime_pages(int root_fd, const struct prime_program *program)
 
 struct job {
 	int root_fd;
-	struct prime_program program;
+	struct prime_program program; /* into 'text' */
+	char text[];
 };
 
+/* The thread may outlast the caller's strings, where the start fails. */
+static struct job *job_new(int root_fd, const struct prime_program *program)
+{
+	size_t name = strlen(program->name) + 1, path = program->path ? strlen(program->path) + 1 : 0;
+	struct job *job = malloc(sizeof(*job) + name + path);
+
+	if (!job)
+		return NULL;
+	job->root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+	job->program = (struct prime_program){ memcpy(job->text, program->name, name), NULL };
+	if (path)
+		job->program.path = memcpy(job->text + name, program->path, path);
+	return job;
+}
+
+static void job_free(struct job *job)
+{
+	cleanup_close_fn(&job->root_fd);
+	free(job);
+}
+
+/*
+ * PRIV: KERNEL: capabilities are a thread's. These go first: the caller has those of a room's
+ * builder, and here an image's links are followed and its pages asked for.
+ */
 static void *job_run(void *arg)
 {
 	struct job *job = arg;
 
-	prime_pages(job->root_fd, &job->program);
-	cleanup_close_fn(&job->root_fd);
-	free(job);
+	if (drop_thread() == 0)
+		prime_pages(job->root_fd, &job->program);
+	job_free(job);
 	return NULL;
 }
 
 bool prime_start(int root_fd, const struct prime_program *program)
 {
-	struct job *job = malloc(sizeof(*job));
+	struct job *job = job_new(root_fd, program);
 	pthread_attr_t attr;
 	pthread_t id;
 	bool started;
 
 	if (!job)
 		return false;
-	*job = (struct job){ .root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0), .program = *program };
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	started = job->root_fd >= 0 && pthread_create(&id, &attr, job_run, job) == 0;
 	(void)pthread_attr_destroy(&attr);
-	if (!started) {
-		cleanup_close_fn(&job->root_fd);
-		free(job);
-	}
+	if (!started)
+		job_free(job);
 	return started;
 }

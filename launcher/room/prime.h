@@ -30,7 +30,7 @@ void prime_pages(int root_fd, const struct prime_program *program);
 
 /*
  * The same beside the caller, in a thread that the execution of the program ends if it has not ended
- * by then; what 'program' points to must stay until that. False: it could not be started.
+ * by then. 'program' is copied. False: it could not be started.
  */
 bool prime_start(int root_fd, const struct prime_program *program);
 

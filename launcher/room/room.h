@@ -49,7 +49,8 @@ struct room_start {
 
 /*
  * Look at the image of 'spec', make the user namespace, start the server. Of 'spec' only image,
- * pin, uid and gid need be filled in: what else a start takes is found out meanwhile.
+ * pin, uid and gid need be filled in: what else a start takes is found out meanwhile, except by way
+ * of the name service, whose modules may want sockets to be root's.
  * 'stamps' is all zero, or has PHASE_START.
  */
 int room_begin(const struct room_spec *spec, struct room_start *ret, struct room_stamps *stamps,

@@ -4,6 +4,8 @@
 #include "paths.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -14,16 +16,45 @@
 #include "libimage/base/imgfs_wire.h"
 #include "libimage/base/msg.h"
 
+enum {
+	PID_WAIT_MS = 10 * 1000, /* LIMIT: the guard answers once it has forked */
+	GUARD_END_MS = 1000,	 /* LIMIT: who is awake ends within milliseconds */
+};
+
+/*
+ * The guard is to kill the server and to end. KERNEL: one that waits for its server's execution
+ * (vfork) hears nothing, but can be killed, which does not end its child: that has left its number
+ * where it shares the guard's memory. It is the server's for as long as the guard lives.
+ *
+ * PRIV: no server of another user's writes there: forked, it closes its end while it is still root.
+ */
+static void guard_end(struct server *s)
+{
+	struct pollfd p = { .fd = s->settle };
+	pid_t server = 0;
+
+	if (s->guard <= 0)
+		return;
+	(void)shutdown(s->settle, SHUT_WR);
+	if (poll(&p, 1, GUARD_END_MS) != 0)
+		return;
+	if (recv(s->settle, &server, sizeof(server), MSG_DONTWAIT) == sizeof(server) && server > 0)
+		(void)kill(server, SIGKILL);
+	(void)kill(s->guard, SIGKILL);
+}
+
 /* Returns why the guard could not start the server, an errno, or 0. It kills the one that it has. */
 static int guard_reap(struct server *s)
 {
 	int status = 0;
 
 	cleanup_close_fn(&s->control);
-	cleanup_close_fn(&s->settle);
 	if (s->guard > 0)
 		while (waitpid(s->guard, &status, __WALL) < 0 && errno == EINTR)
 			;
+	/* KERNEL: last, for what lies in it unread would be an error to the guard (ECONNRESET), before
+	 * what it was told. */
+	cleanup_close_fn(&s->settle);
 	s->guard = 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
@@ -31,8 +62,10 @@ static int guard_reap(struct server *s)
 /* It ended before its time. */
 static int died(struct server *s, struct berth_err *err)
 {
-	int why = guard_reap(s);
+	int why;
 
+	guard_end(s);
+	why = guard_reap(s);
 	if (why)
 		return berth_fail(err, BERTH_ESYS, why, "cannot fork the image server");
 	berth_fail(err, BERTH_ENET, 0, "the image server died at its start");
@@ -59,6 +92,9 @@ int server_start(struct server *s, int image_fd, int entries_fd, const int *fuse
 		rc = msg_recv(s->control, &reply, sizeof(reply), NULL, wait_ms, err);
 	else if (err->sys == EPIPE || err->sys == ECONNRESET)
 		rc = 0;
+	/* KERNEL: that the peer left something unread is told before what it has said. */
+	if (rc == 0)
+		rc = msg_recv(s->control, &reply, sizeof(reply), NULL, 0, err);
 	cleanup_close_fn(&s->control);
 	if (rc < 0) {
 		if (err->sys == ETIMEDOUT)
@@ -91,7 +127,7 @@ int server_pid(struct server *s, struct berth_err *err)
 	int order = GUARD_PID;
 
 	if (send(s->settle, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order) &&
-	    recv(s->settle, &s->pid, sizeof(s->pid), 0) == sizeof(s->pid))
+	    msg_recv(s->settle, &s->pid, sizeof(s->pid), NULL, PID_WAIT_MS, err) == 1)
 		return 0;
 	s->pid = 0;
 	return died(s, err);
@@ -114,6 +150,8 @@ void server_settle(struct server *s)
 
 void server_done(struct server *s)
 {
-	if (s)
-		(void)guard_reap(s);
+	if (!s)
+		return;
+	guard_end(s);
+	(void)guard_reap(s);
 }

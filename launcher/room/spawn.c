@@ -28,7 +28,7 @@ enum {
 
 /* What guard and server have in common: the server may be in the guard's memory. */
 struct spawn {
-	int control; /* the other end of the caller's */
+	int control, settle; /* the other ends of the caller's */
 	const struct server_ids *ids;
 };
 
@@ -83,8 +83,14 @@ static int server_main(void *arg)
 	char *const envp[] = { NULL };
 	const struct spawn *s = arg;
 	struct berth_err err = BERTH_ERR_INIT;
+	pid_t self = getpid();
 	int rc;
 
+	/* For a caller whose guard sleeps until the execution, should that never come (server.c). */
+	if (s->ids->uid == (uid_t)-1)
+		(void)send(s->settle, &self, sizeof(self), MSG_NOSIGNAL);
+	/* The guard's end alone says whether the guard is there. */
+	(void)close(s->settle);
 	level_oom_score();
 	/* PRIV: the path is compiled in and the environment empty; from here on it is the user. */
 	if (s->ids->uid == (uid_t)-1)
@@ -137,10 +143,18 @@ static _Noreturn void guard_run(pid_t server, int settle)
 }
 
 /* All signals are blocked: no handler of the caller's runs here, and no signal ends a wait. */
-static _Noreturn void guard_main(struct spawn *s, int settle)
+static _Noreturn void guard_main(struct spawn *s, const int caller[2])
 {
-	pid_t server = make_server(s);
+	int settle = s->settle;
+	pid_t server;
 
+	/* KERNEL: children are reaped unseen where SIGCHLD is ignored, which is inherited; the server's
+	 * number would become another's. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	/* Here, and so in the server: these ends are the caller's, whose death is seen by them. */
+	(void)close(caller[0]);
+	(void)close(caller[1]);
+	server = make_server(s);
 	if (server < 0)
 		_exit(errno);
 	/* The descriptors of the caller's own, pipes among them, must not stay open here, nor may the
@@ -153,7 +167,7 @@ static _Noreturn void guard_main(struct spawn *s, int settle)
 }
 
 /* The child has all signals blocked, the server after it, too. */
-static pid_t fork_guard(struct spawn *s, int settle)
+static pid_t fork_guard(struct spawn *s, const int caller[2])
 {
 	sigset_t all, before;
 	pid_t guard;
@@ -163,7 +177,7 @@ static pid_t fork_guard(struct spawn *s, int settle)
 		return -1;
 	guard = sys_fork_silent();
 	if (guard == 0)
-		guard_main(s, settle);
+		guard_main(s, caller);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return guard;
 }
@@ -180,12 +194,13 @@ int server_spawn(struct server *s, const struct server_ids *ids, struct berth_er
 		cleanup_close_fn(&control[1]);
 		return -1;
 	}
-	spawn.control = control[1];
-	s->guard = fork_guard(&spawn, settle[1]);
-	cleanup_close_fn(&control[1]);
-	cleanup_close_fn(&settle[1]);
 	s->control = control[0];
 	s->settle = settle[0];
+	spawn.control = control[1];
+	spawn.settle = settle[1];
+	s->guard = fork_guard(&spawn, (const int[]){ s->control, s->settle });
+	cleanup_close_fn(&control[1]);
+	cleanup_close_fn(&settle[1]);
 	if (s->guard > 0)
 		return 0;
 	s->guard = 0;

@@ -110,6 +110,11 @@ int fd_open_in_root(int root_fd, const char *path, int flags)
 	return open_how(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+int fd_open_in_mount(int root_fd, const char *path, int flags)
+{
+	return open_how(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+}
+
 int fd_open_user(const char *path, int flags)
 {
 	return open_how(AT_FDCWD, path, flags, RESOLVE_NO_MAGICLINKS);

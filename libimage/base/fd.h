@@ -29,6 +29,9 @@ int fd_pwrite_full(int fd, const void *buf, size_t n, off_t off);
  */
 int fd_open_in_root(int root_fd, const char *path, int flags);
 
+/* The same, and nothing that lies on another mount than 'root_fd' does (EXDEV). */
+int fd_open_in_mount(int root_fd, const char *path, int flags);
+
 /* Open a host path the user named: links are followed, magic links (/proc/PID/root, fd/N) not. */
 int fd_open_user(const char *path, int flags);
 

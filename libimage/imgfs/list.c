@@ -78,8 +78,8 @@ static int put_image(void *arg, const struct stack_found *f, const char *name, u
 static int put_virtual(struct listing *l, uint64_t from)
 {
 	const struct tree *tree = l->w->fs->tree;
-	const struct tree_entry *e =
-		from > POS_VIRTUAL ? tree_get(tree, TREE_VIRTUAL | (from - POS_VIRTUAL - 1)) : NULL;
+	uint64_t last = from > POS_VIRTUAL ? from - POS_VIRTUAL - 1 : TREE_VIRTUAL;
+	const struct tree_entry *e = last < TREE_VIRTUAL ? tree_get(tree, TREE_VIRTUAL | last) : NULL;
 	struct fuse_attr attr;
 
 	if (from > POS_VIRTUAL && (!e || e->parent != l->dir)) /* no place that we named here */

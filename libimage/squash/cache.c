@@ -26,8 +26,10 @@ enum {
 
 struct cache {
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a slot was loaded, or a pin given back while somebody waits */
-	_Atomic uint32_t waiting;
+	pthread_cond_t loaded;	  /* some slot was, or failed */
+	pthread_cond_t freed;	  /* a pin was given back while somebody starves */
+	uint32_t waiting;	  /* for 'loaded' */
+	_Atomic uint32_t starving; /* for 'freed' */
 	uint32_t slots, hand;
 	uint32_t mask;		/* of the hash; a power of two less one */
 	_Atomic uint32_t *heads; /* of the chains: a slot's number and 1; 0 ends a chain */
@@ -43,7 +45,8 @@ struct cache *cache_free(struct cache *c)
 	if (c->mem)
 		(void)munmap(c->mem, c->mem_bytes);
 	(void)pthread_mutex_destroy(&c->lock);
-	(void)pthread_cond_destroy(&c->changed);
+	(void)pthread_cond_destroy(&c->loaded);
+	(void)pthread_cond_destroy(&c->freed);
 	free(c);
 	return NULL;
 }
@@ -57,7 +60,8 @@ struct cache *cache_new(uint32_t slots, size_t slot_bytes)
 	if (!c)
 		return NULL;
 	(void)pthread_mutex_init(&c->lock, NULL);
-	(void)pthread_cond_init(&c->changed, NULL);
+	(void)pthread_cond_init(&c->loaded, NULL);
+	(void)pthread_cond_init(&c->freed, NULL);
 	while (buckets < (size_t)slots * 2)
 		buckets *= 2;
 	if (__builtin_mul_overflow(slots, each, &n) ||
@@ -120,10 +124,10 @@ static struct cache_slot *find(struct cache *c, uint64_t key, uint64_t aux, uint
 
 static void unpin(struct cache *c, struct cache_counts *counts, struct cache_slot *s)
 {
-	/* Both in one order with cache_get()'s: it sees this pin gone, or here it is seen to wait. */
-	if (atomic_fetch_sub(&s->pins, 1) == 1 && atomic_load(&c->waiting) > 0) {
+	/* Both in one order with those of who starves: he sees this pin gone, or is seen here. */
+	if (atomic_fetch_sub(&s->pins, 1) == 1 && atomic_load(&c->starving) > 0) {
 		lock(c, counts);
-		(void)pthread_cond_broadcast(&c->changed);
+		(void)pthread_cond_broadcast(&c->freed);
 		unlock(c);
 	}
 }
@@ -208,7 +212,7 @@ static struct cache_slot *victim(struct cache *c)
 static struct cache_slot *find_or_claim(struct cache *c, struct cache_counts *counts, uint64_t key,
 					uint64_t aux, bool *fresh)
 {
-	bool waiting = false;
+	bool starving = false;
 	struct cache_slot *s;
 
 	*fresh = false;
@@ -218,22 +222,27 @@ static struct cache_slot *find_or_claim(struct cache *c, struct cache_counts *co
 			(void)atomic_fetch_add(&s->pins, 1); /* claims are made with the lock held */
 			break;
 		}
-		if (!s) {
-			s = victim(c);
-			*fresh = s != NULL;
-			if (s)
-				break;
-		}
-		if (!waiting) { /* say so, then look once more: a pin may have gone unsaid before */
-			waiting = true;
+		if (s) {
 			count(&counts->load_waits, 1);
-			(void)atomic_fetch_add(&c->waiting, 1);
+			c->waiting++;
+			(void)pthread_cond_wait(&c->loaded, &c->lock);
+			c->waiting--;
 			continue;
 		}
-		(void)pthread_cond_wait(&c->changed, &c->lock);
+		s = victim(c);
+		*fresh = s != NULL;
+		if (s)
+			break;
+		if (starving) {
+			(void)pthread_cond_wait(&c->freed, &c->lock);
+			continue;
+		}
+		starving = true; /* say so, then look once more: a pin may have gone unsaid before */
+		count(&counts->load_waits, 1);
+		(void)atomic_fetch_add(&c->starving, 1);
 	}
-	if (waiting)
-		(void)atomic_fetch_sub(&c->waiting, 1);
+	if (starving)
+		(void)atomic_fetch_sub(&c->starving, 1);
 	return s;
 }
 
@@ -272,7 +281,9 @@ struct cache_slot *cache_get(struct cache *c, struct cache_counts *counts, uint6
 	s->used = rc == 0;
 	(void)atomic_fetch_sub(&s->pins, CLAIMED - (rc == 0 ? 1 : 0));
 	if (c->waiting > 0)
-		(void)pthread_cond_broadcast(&c->changed);
+		(void)pthread_cond_broadcast(&c->loaded);
+	if (rc < 0 && c->starving > 0)
+		(void)pthread_cond_broadcast(&c->freed);
 	unlock(c);
 	return rc == 0 ? s : NULL;
 }

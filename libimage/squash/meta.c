@@ -177,9 +177,8 @@ int meta_read(struct meta_cur *m, void *buf, size_t n, struct berth_err *err)
 		size_t part = m->slot->len - m->off;
 
 		if (part == 0) {
-			if (m->slot->len < META_LEAST)
-				return squash_damaged(err, "a metadata block of %" PRIu32 " bytes is not the last",
-						      m->slot->len);
+			if (m->slot->len < META_LEAST && ++m->small > META_SMALL_MAX)
+				return squash_damaged(err, "metadata in blocks of %" PRIu32 " bytes", m->slot->len);
 			if (meta_seek(m, m->slot->next, 0, err) < 0)
 				return -1;
 			continue;

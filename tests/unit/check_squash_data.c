@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "tests/unit/squash_forge.h"
 #include "tests/unit/squash_make.h"
 
 enum { LINE = 31, BLOCK = 131072, MIXED = 5 * BLOCK + 1000 };
@@ -313,6 +314,52 @@ START_TEST(group)
 }
 END_TEST
 
+/* Two images that differ in what lies at the same places, asked by turns: none answers for the other. */
+START_TEST(twins)
+{
+	static const struct forge_swap as_it_is = { .part = FORGE_PARTS };
+	struct berth_err err = BERTH_ERR_INIT;
+	struct squash *fs[2];
+	struct squash_worker *w;
+	struct forge f;
+	int fd[2];
+
+	forge_make(&f, &as_it_is);
+	for (int i = 0; i < 2; i++) {
+		f.data[f.at[FORGE_DATA]] = (uint8_t)('0' + i);
+		f.data[f.at[FORGE_FRAG_DATA] + FORGE_TAIL_AT] = (uint8_t)('0' + i);
+		forge_poke(&f, FORGE_FILE, 8, (uint64_t)i, 4);
+		forge_poke(&f, FORGE_IDS, 0, 1000 + (uint64_t)i, 4);
+		forge_poke(&f, FORGE_VALUE, 4, '0' + (uint64_t)i, 1);
+		fd[i] = forge_fd(&f);
+		ck_assert_int_eq(squash_open(fd[i], 0, f.n, &fs[i], &err), 0);
+	}
+	ck_assert_int_eq(squash_share(fs, 2, 1 << 20, 1, &err), 0);
+	ck_assert_int_eq(squash_worker_new(fs, 2, &w, &err), 0);
+	for (int k = 0; k < 10; k++) {
+		char want = (char)('0' + k % 2), value[5];
+		struct squash_inode o;
+		struct squash_span span;
+
+		ck_assert_int_eq(squash_inode_get(w, fs[k % 2], f.at[FORGE_FILE] - f.at[FORGE_ROOT], &o, &err), 0);
+		ck_assert_int_eq(o.mtime, k % 2);
+		ck_assert_uint_eq(o.uid, 1000 + (unsigned int)k % 2);
+		ck_assert_int_eq(squash_xattr_get(w, &o, "user.b", value, sizeof(value), &err), 5);
+		ck_assert_int_eq(value[0], want);
+		for (uint64_t off = 0; off < FORGE_SIZE; off += FORGE_BLOCK) {
+			ck_assert_int_eq(squash_pin(w, &o, off, 1, &span, &err), 0);
+			ck_assert_int_eq(span.data[0], want);
+			squash_unpin(w, &span);
+		}
+	}
+	squash_worker_free(w);
+	for (int i = 0; i < 2; i++) {
+		squash_close(fs[i]);
+		(void)close(fd[i]);
+	}
+}
+END_TEST
+
 /* Cut short or unreadable while it is in use: errors, no signal, and what is in memory still is. */
 START_TEST(vanishes)
 {
@@ -360,6 +407,7 @@ int main(void)
 	tcase_add_test(tc, costs);
 	tcase_add_loop_test(tc, huge, 0, 2);
 	tcase_add_test(tc, group);
+	tcase_add_test(tc, twins);
 	tcase_add_loop_test(tc, vanishes, 0, 2);
 	return unit_run("squash_data", tc);
 }

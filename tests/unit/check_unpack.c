@@ -209,6 +209,8 @@ END_TEST
 START_TEST(zstd_forms)
 {
 	static const uint32_t magics[] = { 0x184D2A50, 0xFD2FB527, 0xFD2FB525, 0xFD2FB523, 0x1EB52FFD };
+	/* "abcd" as 0.7 had it: libzstd may still know that */
+	static const uint8_t older[] = { 0x27, 0xB5, 0x2F, 0xFD, 0x20, 4, 0x40, 0, 4, 'a', 'b', 'c', 'd', 0xC0, 0, 0 };
 	struct unpack *u = unpack_new();
 	size_t m, both;
 
@@ -220,6 +222,8 @@ START_TEST(zstd_forms)
 	ck_assert_int_eq(unpack(u, ZSTD, both, 4096), UNPACK_DAMAGED);
 	packed[m] = 0;
 	ck_assert_int_eq(unpack(u, ZSTD, m + 1, 4096), UNPACK_DAMAGED);
+	memcpy(packed, older, sizeof(older));
+	ck_assert_int_eq(unpack(u, ZSTD, sizeof(older), 4096), UNPACK_DAMAGED);
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
 		num_put_le32(packed, magics[i]);
 		num_put_le32(packed + 4, 4);

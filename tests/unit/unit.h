@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { UNIT_SECONDS = 300 }; /* LIMIT: for what would hang; a busy machine takes a minute for a test */
+
 /* Run the tests of 'tc' and, if it is not NULL, of 'more'; the exit status. */
 static inline int unit_run_two(const char *name, TCase *tc, TCase *more)
 {
@@ -18,10 +20,10 @@ static inline int unit_run_two(const char *name, TCase *tc, TCase *more)
 	SRunner *r;
 	int failed;
 
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, UNIT_SECONDS);
 	suite_add_tcase(s, tc);
 	if (more) {
-		tcase_set_timeout(more, 60);
+		tcase_set_timeout(more, UNIT_SECONDS);
 		suite_add_tcase(s, more);
 	}
 	r = srunner_create(s);
