@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -31,17 +32,34 @@ enum {
 /* Inode numbers: the image's have 32 bits, its place in the stack the next 8, then the virtual ones. */
 static const uint64_t VIRTUAL_INO = 1ull << 40;
 
+/* 1: nobody said this before; 2: nor this, but enough was said; 0: neither is news. */
+static int is_news(const char *text)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static uint64_t said[LOG_MAX + 1];
+	static int n;
+	uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+	int i, rc;
+
+	for (const char *p = text; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 0x100000001B3u;
+	(void)pthread_mutex_lock(&lock);
+	for (i = 0; i < n && said[i] != hash; i++)
+		continue;
+	rc = i < n || n > LOG_MAX ? 0 : n == LOG_MAX ? 2 : 1;
+	if (rc > 0)
+		said[n++] = hash;
+	(void)pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+/* One damaged block is met by each reader of each file in it: a line for it, not for them. */
 void log_damage(const struct berth_err *err)
 {
-	static atomic_int lines;
-	int n = atomic_fetch_add_explicit(&lines, 1, memory_order_relaxed);
+	int rc = is_news(err->text);
 
-	if (n < LOG_MAX)
-		log_line(LOG_ERROR, "%s", err->text);
-	else if (n == LOG_MAX)
-		log_line(LOG_ERROR, "further damage is not reported");
-	else
-		atomic_store_explicit(&lines, LOG_MAX + 1, memory_order_relaxed);
+	if (rc > 0)
+		log_line(LOG_ERROR, "%s", rc == 1 ? err->text : "further damage is not reported");
 }
 
 /* One system call. 0, or -1 with errno. */

@@ -326,6 +326,8 @@ int stack_entry(const struct stack *s, struct squash_worker *w, const struct sta
 	if ((ret->mode & S_IFMT) != found->type)
 		return berth_fail(err, BERTH_EIMAGE, 0,
 				  "the image is damaged: '%s' is not what its directory says", name);
+	if (found->id == squash_info(s->fs[0])->root) /* KERNEL: it takes the root from nobody, and says EIO */
+		return berth_fail(err, BERTH_EIMAGE, 0, "the image is damaged: '%s' is the root itself", name);
 	return 0;
 }
 

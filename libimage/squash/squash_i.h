@@ -22,7 +22,7 @@ enum {
 	/* LIMIT: writers fill the blocks of a stream; with a block a byte, one read of a file would walk
 	 * through millions. So few may be smaller than that. */
 	META_LEAST = 1024,
-	META_SMALL_MAX = 64,
+	META_SMALL_MAX = 64, /* LIMIT: see above */
 	DIR_MEMOS = 8,		 /* LIMIT: of a stack's parts of one directory */
 	META_SLOTS = 256,	 /* LIMIT: 2 MiB of metadata */
 	META_KEPT = 4,		 /* of a listing, of inodes, of fragments, and its table's pointers */
