@@ -213,14 +213,15 @@ static int table_ptr(struct squash_worker *w, const struct table *t, uint64_t i,
 int meta_table(struct squash_worker *w, const struct table *t, uint32_t i, void *buf,
 	       struct berth_err *err)
 {
-	uint32_t per_block = META_BYTES / t->record;
-	uint64_t blocks = ((uint64_t)t->n + per_block - 1) / per_block, block;
+	uint32_t per_block;
+	uint64_t block;
 	struct meta_cur m;
 	int rc;
 
 	if (i >= t->n)
 		return squash_damaged(err, "%s %" PRIu32 " of %" PRIu32, t->what, i, t->n);
-	if (table_ptr(w, t, i / per_block, blocks, &block, err) < 0)
+	per_block = META_BYTES / t->record;
+	if (table_ptr(w, t, i / per_block, ((uint64_t)t->n + per_block - 1) / per_block, &block, err) < 0)
 		return -1;
 	meta_init(&m, w, t->fs, SUPER_BYTES, t->at);
 	rc = meta_seek(&m, block, i % per_block * t->record, err);
