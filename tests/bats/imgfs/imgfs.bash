@@ -34,6 +34,8 @@ imgfs_file()
 	T=$(mktemp -d "${TMPDIR:-/tmp}/berth-imgfs.XXXXXX")
 	chmod 0755 "$T"
 	mkdir "$T/mnt" "$T/kmnt" "$T/bin"
+	[ ! -e "$BUILD/Makefile" ] || make -s -C "$BUILD" tests/harness/imgfs-mount tests/harness/imgfs-count >/dev/null
+	install -m 0755 "$BUILD/tests/harness/imgfs-count" "$T/bin/"
 	install -m 0755 "$IMGFS_MOUNT" "$T/bin/imgfs-mount"
 	install -m 0711 "$IMGFS" "$T/bin/berth-imgfs"
 	export T IMGFS_MOUNT=$T/bin/imgfs-mount IMGFS=$T/bin/berth-imgfs

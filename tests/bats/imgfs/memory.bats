@@ -10,7 +10,6 @@ setup_file()
 {
 	imgfs_file
 	need command -v tar2sqfs
-	install -m 0755 "$BUILD/tests/harness/imgfs-count" "$T/bin/"
 	python3 "$HARNESS/odd-tree.py" --tar 100000 | tar2sqfs -q -f -c zstd -X level=3 "$T/files.sqfs" >&2
 }
 
