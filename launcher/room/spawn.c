@@ -199,6 +199,9 @@ int server_spawn(struct server *s, const struct server_ids *ids, struct berth_er
 	spawn.control = control[1];
 	spawn.settle = settle[1];
 	s->guard = fork_guard(&spawn, (const int[]){ s->control, s->settle });
+	/* KERNEL: a new process often waits for its parent's CPU until that sleeps. The room waits for the
+	 * server, which takes longer to start than all that is done here meanwhile. */
+	(void)sched_yield();
 	cleanup_close_fn(&control[1]);
 	cleanup_close_fn(&settle[1]);
 	if (s->guard > 0)

@@ -7,8 +7,8 @@
  * The descriptors come from the launcher, made while it could open /dev/fuse. An answer is always
  * written by the thread that read the request, on the descriptor it came from.
  *
- * The first worker starts the second once it has answered something, and each the next: the room
- * that waits for its first answer waits for no thread, however many there will be.
+ * The first worker starts the second once it has answered what a launcher asks one by one, and each
+ * the next: a room that is being built waits for no thread, however many there will be.
  */
 #include "config.h"
 
@@ -22,6 +22,8 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/log.h"
 #include "libimage/imgfs/answer.h"
+
+enum { ALONE = 4 }; /* KERNEL: INIT, then for the root: GETATTR, OPENDIR, READDIRPLUS */
 
 static struct {
 	struct imgfs *fs;
@@ -107,7 +109,8 @@ _Noreturn void serve(void)
 {
 	struct worker *w = pool.worker[0];
 
-	serve_one(w);
+	for (int i = 0; i < ALONE; i++)
+		serve_one(w);
 	start_next(1);
 	for (;;)
 		serve_one(w);

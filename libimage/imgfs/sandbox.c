@@ -88,8 +88,12 @@ static int drop_capabilities(struct berth_err *err)
 	struct __user_cap_data_struct none[2] = { 0 }, left[2];
 
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); /* needs CAP_SETPCAP; no_new_privs does without */
+	if (syscall(SYS_capget, &head, left) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot read capabilities");
+	/* Without CAP_SETPCAP it stays as it is: with no_new_privs there is nothing left to bound. */
+	if (left[0].effective & 1U << CAP_SETPCAP)
+		for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	if (syscall(SYS_capset, &head, none) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot drop capabilities");
 	head.pid = 0;

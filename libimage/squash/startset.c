@@ -160,6 +160,7 @@ static void add_siblings(struct chooser *c, const char *path)
 
 void startset_choose(const struct tree *t, int fd, struct startset *ret)
 {
+	static const char *const names[] = { "/etc/nsswitch.conf", "/etc/passwd", "/etc/group" };
 	uint64_t limit = t->bytes / STARTSET_SHARE;
 	struct chooser c = { .tree = t, .fd = fd, .set = ret };
 
@@ -172,7 +173,8 @@ void startset_choose(const struct tree *t, int fd, struct startset *ret)
 	add_program(&c, "/bin/sh");
 	add_program(&c, "/usr/bin/env");
 	add_program(&c, "/bin/true");
-	choose(&c, tree_find(t, NULL, "/etc/nsswitch.conf"));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		choose(&c, tree_find(t, NULL, names[i]));
 	add_program(&c, "/bin/bash");
 	add_siblings(&c, "/bin/sh");
 }

@@ -9,7 +9,7 @@
  *
  *     /bin/sh, its interpreter, /etc/ld.so.cache, the libraries that it needs
  *     the same of /usr/bin/env and /bin/true
- *     /etc/nsswitch.conf                  the first look-up of a name reads it
+ *     /etc/nsswitch.conf, passwd, group   the first look-up of a name reads them, and Berth does
  *     the same of /bin/bash               scripts ask for it, and berth shell
  *     libm, libpthread, libdl, librt      what programs are linked with beside libc
  *
@@ -23,7 +23,7 @@
 #include "libimage/squash/scan.h"
 
 enum {
-	STARTSET_FILES_MAX = 64, /* LIMIT: of Debian's tree it is 12 */
+	STARTSET_FILES_MAX = 64, /* LIMIT: of Debian's tree it is 14 */
 	/*
 	 * LIMIT: bytes. A program takes about twice as much when it is not compressed, so a 64th of the
 	 * tree costs some two hundredths of its image. The floor holds Debian's loader, C library and

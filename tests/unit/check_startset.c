@@ -149,10 +149,13 @@ static void debian(void)
 	program("usr/bin/zsh", bash, 0);
 	put(d, "etc/ld.so.cache", "cache", 5, 0644);
 	put(d, "etc/nsswitch.conf", "passwd: files", 13, 0644);
+	put(d, "etc/passwd", "root:x:0:0::/root:/bin/sh", 25, 0644);
+	put(d, "etc/group", "root:x:0:", 9, 0644);
 }
 
 #define DEBIAN "usr/bin/dash usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 etc/ld.so.cache "          \
-	       "usr/lib/x86_64-linux-gnu/libc.so.6 usr/bin/env usr/bin/true etc/nsswitch.conf usr/bin/bash " \
+	       "usr/lib/x86_64-linux-gnu/libc.so.6 usr/bin/env usr/bin/true etc/nsswitch.conf " \
+	       "etc/passwd etc/group usr/bin/bash "                                                          \
 	       "usr/lib/x86_64-linux-gnu/libtinfo.so.6.4 usr/lib/x86_64-linux-gnu/libm.so.6"
 
 START_TEST(of_debian)
@@ -165,7 +168,7 @@ START_TEST(of_debian)
 	ck_assert_str_eq(chosen(), "usr/bin/bash usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "
 				   "etc/ld.so.cache usr/lib/x86_64-linux-gnu/libtinfo.so.6.4 "
 				   "usr/lib/x86_64-linux-gnu/libc.so.6 usr/bin/env usr/bin/aaa "
-				   "etc/nsswitch.conf usr/lib/x86_64-linux-gnu/libm.so.6");
+				   "etc/nsswitch.conf etc/passwd etc/group usr/lib/x86_64-linux-gnu/libm.so.6");
 }
 END_TEST
 
