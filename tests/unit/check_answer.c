@@ -11,7 +11,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
@@ -19,7 +21,7 @@
 #include "libimage/imgfs/answer.h"
 #include "tests/unit/unit.h"
 
-enum { BIG_BYTES = 700001 };
+enum { BIG_BYTES = 700001, FAR_BYTES = 4 << 20 /* more than a worker has mapped of an image */ };
 
 static char top[] = "/tmp/check_answer.XXXXXX";
 static struct imgfs fs;
@@ -44,7 +46,9 @@ static bool make_image(void)
 		       "cd %s && mkdir -p t/dir/sub t/empty && echo hello >t/dir/file && ln -s file t/dir/link && "
 		       "mkfifo t/dir/pipe && head -c %d /dev/zero | tr '\\0' 'x' >t/big && touch t/none && "
 		       "mksquashfs t img -noappend -quiet -no-progress -comp gzip -all-root >/dev/null && "
-		       "mksquashfs t raw -noappend -quiet -no-progress -noD -noI -noF -all-root >/dev/null", top, BIG_BYTES);
+		       "head -c %d /dev/zero | tr '\\0' 'y' >t/far && "
+		       "mksquashfs t raw -noappend -quiet -no-progress -noD -noI -noF -all-root >/dev/null",
+		       top, BIG_BYTES, FAR_BYTES);
 	return system(cmd) == 0;
 }
 
@@ -275,6 +279,49 @@ START_TEST(reads)
 }
 END_TEST
 
+/* KERNEL: what a fixed mapping is to replace is unmapped first, and stays so if it then fails. */
+static bool no_mappings;
+
+void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t off)
+{
+	if (no_mappings && (flags & MAP_FIXED)) {
+		(void)munmap(at, n);
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return (void *)syscall(SYS_mmap, at, n, prot, flags, fd, off);
+}
+
+/* Where the image cannot be mapped any more its bytes are read, and what lay there is left alone. */
+START_TEST(without_a_window)
+{
+	uint64_t far = lookup(FUSE_ROOT_ID, "far"), big = lookup(FUSE_ROOT_ID, "big");
+	uint8_t *other;
+	void *was;
+
+	ck_assert_int_eq(ask_read(FUSE_READ, big, 0, 131072), 0);
+	ck_assert_uint_eq(worker.count.raw_bytes, 131072);
+	was = *(void **)(void *)worker.window; /* its first member */
+	no_mappings = true;
+	for (uint64_t off = 0; off < FAR_BYTES; off += 131072) {
+		ck_assert_int_eq(ask_read(FUSE_READ, far, off, 131072), 0);
+		ck_assert_uint_eq(got.len, 131072);
+		for (size_t k = 0; k < got.len; k++)
+			ck_assert_uint_eq(got.body[k], 'y');
+	}
+	no_mappings = false;
+	/* the place is somebody else's now */
+	other = mmap(was, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ck_assert_ptr_eq(other, was);
+	*other = 1;
+	ck_assert_int_eq(ask_read(FUSE_READ, big, 0, 131072), 0);
+	ck_assert_uint_eq(got.len, 131072);
+	worker.window = window_free(worker.window);
+	ck_assert_uint_eq(*other, 1);
+	ck_assert_int_eq(munmap(other, 4096), 0);
+}
+END_TEST
+
 START_TEST(raw_bytes_are_not_copied)
 {
 	uint64_t big = lookup(FUSE_ROOT_ID, "big");
@@ -379,7 +426,8 @@ int main(void)
 	tcase_add_test(tc, listings);
 	tcase_add_test(tc, statistics);
 	tcase_add_checked_fixture(raw, setup_raw, teardown);
-	tcase_add_test(raw, raw_bytes_are_not_copied);
+	tcase_add_test(raw, without_a_window);
+	tcase_add_test(raw, raw_bytes_are_not_copied); /* the last: it cuts the image */
 	status = unit_run_two("answer", tc, raw);
 	remove_image();
 	return status;

@@ -406,6 +406,54 @@ START_TEST(long_list)
 END_TEST
 
 /* The table is left out, the inodes still name sets: then they have none. */
+/* A listing of so many entries in blocks of a byte each: how many are listed, or -1. */
+static int list_crumbs(unsigned int entries, struct berth_err *err)
+{
+	uint8_t plain[256], crumbs[3 * sizeof(plain)];
+	struct forge_swap s = { .part = FORGE_DIR, .data = crumbs };
+	struct visit v = { .entries = 0, .err = err };
+	struct squash_inode root;
+	struct reader r;
+	struct forge f;
+	size_t n = 12;
+	int rc;
+
+	forge_make(&f, &as_it_is);
+	memcpy(plain, f.data + f.at[FORGE_DIR], n);
+	plain[0] = (uint8_t)(entries - 1);
+	for (unsigned int i = 0; i < entries; i++, n += 9) {
+		memcpy(plain + n, f.data + f.at[FORGE_DIR] + 12, 9); /* "f" under many names */
+		plain[n + 8] = (uint8_t)('a' + i);
+	}
+	for (size_t i = 0; i < n; i++) {
+		crumbs[3 * i] = 1;
+		crumbs[3 * i + 1] = 0x80;
+		crumbs[3 * i + 2] = plain[i];
+	}
+	s.n = 3 * n;
+	forge_make(&f, &s);
+	forge_poke(&f, FORGE_ROOT, 20, n + 3, 4);
+	ck_assert_int_eq(reader_try(&r, forge_fd(&f), 0, err), 0);
+	v.r = &r;
+	ck_assert_int_eq(squash_inode_get(r.w, r.fs, squash_info(r.fs)->root, &root, err), 0);
+	rc = squash_list(r.w, &root, 0, one_inode, &v, err);
+	reader_close(&r);
+	return rc < 0 ? -1 : v.entries;
+}
+
+/* Writers fill their blocks: a few that are not full are no matter, many would cost a walk through each. */
+START_TEST(crumbs)
+{
+	struct berth_err err = BERTH_ERR_INIT;
+
+	ck_assert_msg(list_crumbs(2, &err) == 2, "%s", err.text);
+	ck_assert_msg(list_crumbs(5, &err) == 5, "%s", err.text);
+	ck_assert_int_eq(list_crumbs(12, &err), -1);
+	ck_assert_int_eq(err.code, BERTH_EIMAGE);
+	ck_assert_ptr_nonnull(strstr(err.text, "metadata in blocks of 1 bytes"));
+}
+END_TEST
+
 START_TEST(no_attributes)
 {
 	struct berth_err err = BERTH_ERR_INIT;
@@ -456,6 +504,7 @@ int main(void)
 	tcase_add_test(tc, bombs);
 	tcase_add_test(tc, loop);
 	tcase_add_test(tc, long_list);
+	tcase_add_test(tc, crumbs);
 	tcase_add_test(tc, no_attributes);
 	tcase_add_test(tc, unknown_attribute);
 	return unit_run("squash_hostile", tc);
