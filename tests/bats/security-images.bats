@@ -200,12 +200,13 @@ neighbour()
 		chmod 0644 "$SCRATCH/image-$i"
 	done
 	stat -c '%n %u %g %a' /dev/loop* >"$SCRATCH/nodes" 2>/dev/null || true
+	# "@": no part of the names in it, which are partly random
 	# shellcheck disable=SC2016
-	run as_user sh -c 'seq 0 499 | xargs -P 64 -I N sh -c '\''echo "$((N % 16)) $(berth exec '"$SCRATCH"'/image-$((N % 16)) cat /marker)"'\'''
+	run as_user sh -c 'seq 0 499 | xargs -P 64 -I @ sh -c '\''echo "$((@ % 16)) $(berth exec '"$SCRATCH"'/image-$((@ % 16)) cat /marker)"'\'''
 	assert_success
 	[ "$(grep -cE '^([0-9]+) marker \1$' <<<"$output")" -eq 500 ] || fail "not each its own: $(grep -vE '^([0-9]+) marker \1$' <<<"$output" | head -n 5)"
 	# shellcheck disable=SC2016
-	run as_root sh -c 'seq 0 95 | xargs -P 16 -I N sh -c '\''echo "$((N % 16)) $('"$STEP_DRIVER"' --uid '"$CLUSTER_UID"' '"$SCRATCH"'/image-$((N % 16)) cat /marker 2>/dev/null)"'\'''
+	run as_root sh -c 'seq 0 95 | xargs -P 16 -I @ sh -c '\''echo "$((@ % 16)) $('"$STEP_DRIVER"' --uid '"$CLUSTER_UID"' '"$SCRATCH"'/image-$((@ % 16)) cat /marker 2>/dev/null)"'\'''
 	assert_success
 	[ "$(grep -cE '^([0-9]+) marker \1$' <<<"$output")" -eq 96 ] || fail "under slurmstepd"
 	run losetup -n -O BACK-FILE
