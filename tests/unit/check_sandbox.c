@@ -8,6 +8,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -255,10 +256,14 @@ END_TEST
 
 static int rights_left(void)
 {
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct left[2] = { 0 };
 	struct berth_err err = BERTH_ERR_INIT;
 	struct rlimit lim;
+	bool could;
 	int fd;
 
+	could = syscall(SYS_capget, &head, left) == 0 && left[0].effective & 1U << CAP_SETPCAP;
 	if (sandbox_drop(&err) < 0 || sandbox_limit(WORKERS, 1, CACHE_DEFAULT, &err) < 0)
 		return 70;
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
@@ -271,6 +276,13 @@ static int rights_left(void)
 	fd = open("/etc/passwd", O_RDONLY);
 	if (geteuid() == 0 && fd >= 0)
 		return 4;
+	/* who could empty it has */
+	for (unsigned long cap = 0; could && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
+			return 7;
+	if (syscall(SYS_capget, &head, left) < 0 || left[0].effective || left[0].permitted ||
+	    left[0].inheritable || left[1].effective || left[1].permitted || left[1].inheritable)
+		return 8;
 	if (SANITIZED)
 		return 0;
 	if (getrlimit(RLIMIT_AS, &lim) < 0 || lim.rlim_max > 1ull << 30)
