@@ -7,14 +7,22 @@
  * The descriptors come from the launcher, made while it could open /dev/fuse. An answer is always
  * written by the thread that read the request, on the descriptor it came from.
  *
- * The first worker starts the second once it has answered what a launcher asks one by one, and each
- * the next: a room that is being built waits for no thread, however many there will be.
+ * KERNEL: of the workers asleep in read(2) the one is woken that has slept longest (the wait is
+ * exclusive, and goes to the tail). With one worker a CPU, all of them asleep there, one reader's
+ * requests would go round the CPUs of a node and find each with cold caches, in its deepest sleep.
+ * So no more than LISTENERS sleep there; who has answered and finds that many rests until
+ * somebody takes a request and leaves nobody to take the next. A worker is started when there is
+ * no other to do that: one reader has two, however many CPUs there are.
+ *
+ * The first ones are answered alone: a room that is being built waits for no thread.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,13 +31,20 @@
 #include "libimage/base/log.h"
 #include "libimage/imgfs/answer.h"
 
-enum { ALONE = 4 }; /* KERNEL: INIT, then for the root: GETATTR, OPENDIR, READDIRPLUS */
+enum {
+	ALONE = 4,     /* KERNEL: INIT, then for the root: GETATTR, OPENDIR, READDIRPLUS */
+	LISTENERS = 2, /* one answers, one takes what comes meanwhile: nobody is woken for either */
+};
 
 static struct {
 	struct imgfs *fs;
 	uint32_t n; /* descriptors */
 	int fd[IMGFS_FUSE_MAX];
 	_Atomic(struct worker *) worker[IMGFS_FUSE_MAX]; /* NULL: not started */
+	_Atomic uint32_t started;
+	_Atomic uint32_t listening; /* in read(2) or about to be */
+	_Atomic uint32_t resting;   /* at 'rest', and not called for yet */
+	sem_t rest;
 } pool;
 
 /* 'reader' NULL: one of its own. */
@@ -51,34 +66,76 @@ static struct worker *worker_new(struct imgfs *fs, int fd, struct squash_worker 
 	return w;
 }
 
-/* One request. The process ends when there will be no more. */
-static void serve_one(struct worker *w)
+/* Take one off 'count' that is not 0. */
+static bool take_one(_Atomic uint32_t *count)
 {
-	ssize_t n = read(w->fd, w->request, sizeof(w->request));
+	uint32_t n = atomic_load(count);
 
-	if (n >= 0)
-		answer(w, w->request, (size_t)n);
-	else if (errno == ENODEV) /* KERNEL: the last mount of it is gone */
-		_exit(0);
-	else if (errno != EINTR && errno != EAGAIN && errno != ENOENT) /* ENOENT: asked no more */
-		_exit(1);
+	while (n > 0)
+		if (atomic_compare_exchange_weak(count, &n, n - 1))
+			return true;
+	return false;
 }
 
 static void *worker_main(void *arg);
 
-/* Start worker 'i', if there is one. Without memory or threads for it, fewer serve. */
-static void start_next(uint32_t i)
+/* One more worker, if there is a descriptor for it. Without memory or threads, fewer serve. */
+static void start_one(void)
 {
+	uint32_t i = atomic_load(&pool.started);
 	pthread_attr_t attr;
 	pthread_t id;
 
-	if (i >= pool.n)
-		return;
+	do
+		if (i >= pool.n)
+			return;
+	while (!atomic_compare_exchange_weak(&pool.started, &i, i + 1));
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	(void)pthread_create(&id, &attr, worker_main, (void *)(uintptr_t)i);
 	(void)pthread_attr_destroy(&attr);
+}
+
+/* Nobody is left to take the next request. */
+static void call_one(void)
+{
+	if (take_one(&pool.resting))
+		(void)sem_post(&pool.rest);
+	else
+		start_one();
+}
+
+/*
+ * Be one of those that listen, as soon as there are too few. All of these are sequentially
+ * consistent: either who leaves nobody listening sees this one rest, or this one sees it.
+ */
+static void listen_or_rest(void)
+{
+	while (atomic_fetch_add(&pool.listening, 1) >= LISTENERS) {
+		(void)atomic_fetch_sub(&pool.listening, 1);
+		(void)atomic_fetch_add(&pool.resting, 1);
+		if (atomic_load(&pool.listening) > 0 || !take_one(&pool.resting))
+			while (sem_wait(&pool.rest) < 0)
+				continue; /* EINTR: the only error it has */
+	}
+}
+
+/* One request. The process ends when there will be no more. */
+static void serve_one(struct worker *w, bool alone)
+{
+	ssize_t n;
+
+	listen_or_rest();
+	n = read(w->fd, w->request, sizeof(w->request));
+	if (n < 0 && errno == ENODEV) /* KERNEL: the last mount of it is gone */
+		_exit(0);
+	if (n < 0 && errno != EINTR && errno != EAGAIN && errno != ENOENT) /* ENOENT: asked no more */
+		_exit(1);
+	if (atomic_fetch_sub(&pool.listening, 1) == 1 && n >= 0 && !alone)
+		call_one();
+	if (n >= 0)
+		answer(w, w->request, (size_t)n);
 }
 
 static void *worker_main(void *arg)
@@ -90,9 +147,8 @@ static void *worker_main(void *arg)
 	if (!w)
 		return NULL;
 	pool.worker[i] = w;
-	start_next(i + 1);
 	for (;;)
-		serve_one(w);
+		serve_one(w, false);
 }
 
 int workers_prepare(struct imgfs *fs, const int *fuse_fds, uint32_t n, struct berth_err *err)
@@ -101,6 +157,8 @@ int workers_prepare(struct imgfs *fs, const int *fuse_fds, uint32_t n, struct be
 	pool.n = n;
 	memcpy(pool.fd, fuse_fds, n * sizeof(*fuse_fds));
 	fs->workers = n;
+	pool.started = 1;
+	(void)sem_init(&pool.rest, 0, 0);
 	pool.worker[0] = worker_new(fs, fuse_fds[0], take_ptr(&fs->first), err);
 	return pool.worker[0] ? 0 : -1;
 }
@@ -110,10 +168,10 @@ _Noreturn void serve(void)
 	struct worker *w = pool.worker[0];
 
 	for (int i = 0; i < ALONE; i++)
-		serve_one(w);
-	start_next(1);
+		serve_one(w, true);
+	start_one(); /* here rather than with a request in hand */
 	for (;;)
-		serve_one(w);
+		serve_one(w, false);
 }
 
 void workers_stats(const struct imgfs *fs, struct imgfs_stats *ret)
@@ -124,10 +182,13 @@ void workers_stats(const struct imgfs *fs, struct imgfs_stats *ret)
 	uint64_t running = 0;
 
 	*ret = (struct imgfs_stats){ 0 };
-	for (uint32_t i = 0; i < pool.n && pool.worker[i]; i++) {
+	for (uint32_t i = 0; i < pool.n; i++) {
 		const struct worker *w = pool.worker[i];
-		const uint64_t *one = (const uint64_t *)(const void *)&w->count;
+		const uint64_t *one;
 
+		if (!w)
+			continue;
+		one = (const uint64_t *)(const void *)&w->count;
 		for (size_t k = 0; k < n; k++)
 			sum[k] += __atomic_load_n(&one[k], __ATOMIC_RELAXED);
 		running++;

@@ -160,18 +160,25 @@ all_gone() { eventually 10 nobody || fail "still there: $(ps -o pid=,stat=,comm=
 
 not() { ! "$@"; }
 
+# KERNEL: kill() returns before the threads have stopped.
+stop()
+{
+	kill -STOP "$1"
+	eventually 10 not grep -q "^State:[^T]*$" /proc/"$1"/task/*/status
+}
+
 @test "lifetime: a stopped server ends when it goes on, or is killed" {
 	local mode
 
 	for mode in exec mount; do
 		begun $mode sleep 1000
-		kill -STOP "$SERVER"
+		stop "$SERVER"
 		kill -9 "$PROGRAM"
 		eventually 10 not kill -0 "$PROGRAM" 2>/dev/null
 		kill -CONT "$SERVER"
 		all_gone
 		begun $mode sleep 1000
-		kill -STOP "$SERVER"
+		stop "$SERVER"
 		# it waits for the server, and must be let go by its end
 		beside $mode
 		"${BESIDE[@]}" timeout 10 stat "/proc/$PROGRAM/root/never-looked-at" >"$T/told" 2>&1 3>&- &

@@ -144,6 +144,27 @@ for d, _, names in os.walk(\".\"):
 		sleep 0.3; a=$(woken); sleep 1; [ "$a" = "$(woken)" ] || { echo "it wakes"; exit 1; }' -w 4 "$T/plain.sqfs"
 }
 
+# The kernel wakes the worker that slept longest, so all that sleep there take turns. Reader and server
+# have a CPU each: on one, who wakes the reader is off it before it can say that it waits again.
+@test "silence: one reader wakes few of sixteen workers, before and after many readers" {
+	# shellcheck disable=SC2016
+	counted '
+		woken() { grep -H ^voluntary /proc/$IMGFS_PID/task/*/status | sort; }
+		few() {
+			woken >"$T/woken-1"
+			count python3 -c "import os; [os.statvfs(\".\") for i in range(3200)]"
+			woken >"$T/woken-2"
+			[ "$(get statfs)" -ge 3200 ] || { cat "$T/costs"; exit 1; }
+			n=$(join "$T/woken-1" "$T/woken-2" | awk "\$3 - \$2 > 100" | wc -l)
+			[ "$n" -ge 1 ] && [ "$n" -le 4 ] || { echo "$n workers were woken"; exit 1; }
+		}
+		cpus=($(python3 -c "import os; print(*sorted(os.sched_getaffinity(0)))"))
+		pin() { taskset -acp "${cpus[0]}" $IMGFS_PID; taskset -cp "${cpus[-1]}" $$; } >/dev/null
+		pin; few
+		for d in ./*; do for i in 1 2 3; do find "$d" -type f -exec cat {} + >/dev/null & done; done; wait
+		pin; few' -w 16 "$T/plain.sqfs"
+}
+
 # first_byte IMAGE [OPTION...]: requests and reads of the image until a byte of its first file is
 # there, of one directory below the root.
 first_byte()
