@@ -18,7 +18,7 @@
 #define READ_ONLY "an image is read-only; write to /tmp, to your home or to a directory that you --bind"
 #define NO_EMPTY "/tmp, the home and the working directory are always the host's; --bind SRC:DST covers one"
 #define BIND "--bind SRC:DST[:ro] puts a directory or file of the host there"
-#define SHARED "processes, network, host name and IPC are always the host's, as MPI needs them"
+#define NETWORK "the network is the host's, or with --net none"
 #define PRIVILEGE "nothing inside has a privilege or can gain one: leave the option out"
 #define LIMITS "limits are those that you start it with: Slurm's, or of 'systemd-run --user --scope'"
 #define ALWAYS "it is always so: leave the option out"
@@ -43,13 +43,10 @@ static const struct absent {
 	{ ENTER, "env-file", 0, "--env NAME=VALUE,... sets variables, BERTHENV_NAME=VALUE outside too" },
 	{ ENTER, "writable", 'w', READ_ONLY }, { ENTER, "writable-tmpfs", 0, READ_ONLY },
 	{ ENTER, "overlay", 'o', READ_ONLY },
-	{ "exec run shell build", "fakeroot", 'f', "you are yourself inside; 'berth build' makes root the owner "
-						   "of every file" },
-	{ ENTER, "pid", 'p', SHARED }, { ENTER, "ipc", 'i', SHARED }, { ENTER, "uts", 0, SHARED },
-	{ ENTER, "net", 'n', SHARED }, { ENTER, "network", 0, SHARED }, { ENTER, "dns", 0, SHARED },
-	{ ENTER, "hostname", 0, SHARED },
-	{ ENTER, "userns", 'u', ALWAYS }, { ENTER, "unsquash", 0, "an image is never unpacked" },
-	{ ENTER, "no-init", 0, ALWAYS }, { ENTER, "underlay", 0, ALWAYS },
+	{ "build", "fakeroot", 'f', "'berth build' makes root the owner of every file as it is" },
+	{ ENTER, "dns", 0, "--bind FILE:/etc/resolv.conf" }, { ENTER, "netns-path", 0, NETWORK },
+	{ ENTER, "network-args", 0, NETWORK }, { ENTER, "unsquash", 0, "an image is never unpacked" },
+	{ ENTER, "underlay", 0, ALWAYS },
 	{ ENTER, "sharens", 0, "under Slurm, srun --container makes one room for all tasks of a node" },
 	{ ENTER, "no-privs", 0, ALWAYS }, { ENTER, "keep-privs", 0, PRIVILEGE },
 	{ ENTER, "add-caps", 0, PRIVILEGE }, { ENTER, "drop-caps", 0, PRIVILEGE },

@@ -20,6 +20,7 @@
 #include "launcher/cli/flags.h"
 #include "launcher/cli/image.h"
 #include "launcher/cli/status.h"
+#include "launcher/room/pidns.h"
 #include "launcher/room/room.h"
 #include "launcher/view/env.h"
 #include "launcher/view/options.h"
@@ -39,6 +40,7 @@ struct job {
 	struct room_spec spec;
 	struct flags flags;
 	struct room_stamps stamps;
+	int report;  /* of room_begin() */
 	int argc;    /* of the words after the flags: image and the program's */
 	char **argv;
 };
@@ -215,6 +217,7 @@ static int enter(struct job *j, const char *prompt, const char *program, struct 
 	start.program = (struct prime_program){ program, path_of(env) };
 	if (room_enter(spec, &site, &start, &j->stamps, err) < 0)
 		return -1;
+	j->report = start.report;
 	if (room_chdir(spec, err) < 0)
 		return -1;
 	if (!spec->pwd && spec->cwd && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
@@ -251,6 +254,8 @@ static int become(struct job *j, char **argv, struct strlist *env, struct berth_
 		room_stamps_format(&j->stamps, text, sizeof(text));
 		log_line(LOG_DETAIL, "%s", text);
 	}
+	if (j->spec.pid && !j->spec.no_init && pidns_init(j->report, err) < 0)
+		return -1;
 	(void)execve(file, argv, env->v);
 	if (errno == ENOEXEC)
 		exec_script(file, argv, env->v);

@@ -309,6 +309,31 @@ static int local_bind(void *ctx, int src_fd, int dst_fd, unsigned int flags, str
 	return flags & ARM_DEV ? dev_tree(tree, err) : 0;
 }
 
+/*
+ * PRIV: of the PID namespace that we are in, where all processes are the room's. Not reached from a
+ * step's opener: its arm has no such call.
+ * KERNEL: EPERM where a part of this namespace's own /proc is covered: what is hidden stays hidden.
+ */
+static int local_procfs(void *ctx, int dst_fd, struct berth_err *err)
+{
+	const struct arm_local *l = ctx;
+	cleanup_close int fs = sys_fsopen("proc", FSOPEN_CLOEXEC), mnt = -1;
+
+	if (l->root_fd < 0)
+		return berth_fail(err, BERTH_EBUG, 0, "a mount before the room's root");
+	if (fs >= 0 && sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		mnt = sys_fsmount(fs, FSMOUNT_CLOEXEC,
+				  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (mnt < 0) {
+		berth_fail(err, BERTH_EDENIED, errno, "cannot mount a /proc for --pid");
+		return berth_hint(err, "this host, itself a container perhaps, hides parts of its /proc, so that it "
+				       "grants no other: leave --pid (--containall) out, or add --no-pid");
+	}
+	if (sys_move_mount(mnt, "", dst_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot attach /proc");
+	return 0;
+}
+
 static int local_finish(void *ctx, struct berth_err *err)
 {
 	struct arm_local *l = ctx;
@@ -366,6 +391,7 @@ struct arm arm_of_local(struct arm_local *l)
 		.root_dir = local_root_dir,
 		.root_image = local_root_image,
 		.bind = local_bind,
+		.procfs = local_procfs,
 		.finish = local_finish,
 	};
 }

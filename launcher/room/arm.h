@@ -44,6 +44,8 @@ struct arm {
 	int (*root_image)(void *ctx, int image_fd, int entries_fd, int *ret_root, struct berth_err *err);
 	/* A clone of 'src_fd' with its submounts on 'dst_fd', a place below the room's root. */
 	int (*bind)(void *ctx, int src_fd, int dst_fd, unsigned int flags, struct berth_err *err);
+	/* A proc file system of this process's PID namespace; NULL where rooms have none. */
+	int (*procfs)(void *ctx, int dst_fd, struct berth_err *err);
 	/* The room's root becomes "/" of the namespace; nothing of the host's tree is left. */
 	int (*finish)(void *ctx, struct berth_err *err);
 };

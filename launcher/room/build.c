@@ -109,7 +109,7 @@ static int open_sources(struct build *b, const struct plan *plan, struct berth_e
 		s->fd = -1;
 		if (plan->v[b->n].kind != PLAN_BIND) {
 			s->mount = &plan->v[b->n];
-			s->dir = false;
+			s->dir = plan->v[b->n].kind == PLAN_PROCFS;
 		} else if (open_source(&plan->v[b->n], s, err) < 0) {
 			return -1;
 		}
@@ -188,6 +188,14 @@ static int attach_root(struct build *b, const struct room_spec *spec, int image_
 	return attach_dir(b, dir, err);
 }
 
+/* A file of the room's own, from its text. */
+static int make_file(const struct build *b, const struct plan_mount *m, struct berth_err *err)
+{
+	if (m->kind == PLAN_TEXT)
+		return ids_write(b->tmp_fd, path_base(m->target), m->source, strlen(m->source), err);
+	return ids_make(b->root_fd, m->target, m->source, b->tmp_fd, path_base(m->target), err);
+}
+
 static int attach_one(struct build *b, struct source *s, struct berth_err *err)
 {
 	const struct plan_mount *m = s->mount;
@@ -195,10 +203,9 @@ static int attach_one(struct build *b, struct source *s, struct berth_err *err)
 			     (m->flags & PLAN_DEV ? ARM_DEV : 0);
 	cleanup_close int dst = -1;
 
-	if (m->kind != PLAN_BIND) {
+	if (m->kind != PLAN_BIND && m->kind != PLAN_PROCFS) {
 		flags = ARM_READONLY;
-		s->fd = ids_make(b->root_fd, m->target, m->source, b->tmp_fd,
-				 m->kind == PLAN_PASSWD ? "passwd" : "group", err);
+		s->fd = make_file(b, m, err);
 		if (s->fd < 0)
 			return -1;
 	}
@@ -212,6 +219,9 @@ static int attach_one(struct build *b, struct source *s, struct berth_err *err)
 					      : "it must be a file, or absent, in the image; inside "
 						"another bind it must exist");
 	}
+	if (m->kind == PLAN_PROCFS)
+		return b->arm->procfs ? b->arm->procfs(b->arm->ctx, dst, err)
+				      : berth_fail(err, BERTH_EBUG, 0, "a room in a step has no PID namespace");
 	if (b->arm->bind(b->arm->ctx, s->fd, dst, flags, err) < 0)
 		return berth_context(err, "bind '%s' on '%s'", m->source, m->target);
 	return 0;

@@ -96,6 +96,17 @@ int drop_caps(struct berth_err *err)
 	return now[0].effective & bit ? caps_check(err) : 0;
 }
 
+/*
+ * PRIV: capabilities over what belongs to the user's own namespace; over files and processes he has
+ * what he had outside.
+ */
+int drop_none(struct berth_err *err)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot set no_new_privs");
+	return 0;
+}
+
 /* PRIV: what an execution could bring back is not touched: the thread has none before it. */
 int drop_thread(void)
 {

@@ -37,4 +37,10 @@ int drop_but_chroot(struct berth_err *err);
 /* SIG_IGN for all that can be ignored: a step's signals are for its program, not for us. */
 void drop_signals(void);
 
+/*
+ * For root of a user namespace that the caller has made (--fakeroot), and for nobody else: keep what
+ * he has in it, gain nothing more.
+ */
+int drop_none(struct berth_err *err);
+
 #endif

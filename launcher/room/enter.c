@@ -4,54 +4,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sched.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdbool.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "launcher/room/build.h"
 #include "launcher/room/drop.h"
+#include "launcher/room/ns.h"
+#include "launcher/room/pidns.h"
 #include "launcher/room/server.h"
+#include "launcher/room/userns.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
+#include "libimage/base/log.h"
 
-/* Write to a file of /proc/self, and only if it is the kernel's. */
-static int proc_write(const char *path, const char *text, struct berth_err *err)
+/* Who the caller is in the room, and what rights the room is built with. */
+static int enter_userns(const struct room_spec *spec, struct berth_err *err)
 {
-	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct statfs fs;
+	bool ranges;
 
-	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC ||
-	    fd_write_full(fd, text, strlen(text)) < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot write '%s'", path);
-	return 0;
-}
-
-/*
- * A user namespace in which the caller is who he was: his uid and gid map to themselves.
- * KERNEL: gid_map needs setgroups denied first (since 3.19); the groups stay as they are.
- */
-static int enter_userns(uid_t uid, gid_t gid, struct berth_err *err)
-{
-	char uid_map[48], gid_map[48];
-
-	if (unshare(CLONE_NEWUSER) < 0) {
-		berth_fail(err, BERTH_EDENIED, errno, "cannot make a user namespace");
-		return berth_hint(err, errno == ENOSPC || errno == EPERM || errno == EACCES
-			? "the administrator can allow it: sysctl user.max_user_namespaces, "
-			  "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns; "
-			  "a chroot forbids it"
-			: "the kernel needs CONFIG_USER_NS");
-	}
-	(void)snprintf(uid_map, sizeof(uid_map), "%u %u 1\n", uid, uid);
-	(void)snprintf(gid_map, sizeof(gid_map), "%u %u 1\n", gid, gid);
-	if (proc_write("/proc/self/setgroups", "deny", err) < 0 ||
-	    proc_write("/proc/self/uid_map", uid_map, err) < 0)
+	if (!spec->fakeroot)
+		return userns_self(spec->uid, spec->gid, err);
+	if (userns_root(spec->uid, spec->gid, spec->user, &ranges, err) < 0)
 		return -1;
-	return proc_write("/proc/self/gid_map", gid_map, err);
+	if (!ranges)
+		log_line(LOG_DETAIL, "no numbers of your own in /etc/subuid: root is the only user inside");
+	return 0;
 }
 
 /*
@@ -70,11 +50,11 @@ int room_begin(const struct room_spec *spec, struct room_start *ret, struct room
 	if (room_open_image(spec, &image_fd, &pin, err) < 0)
 		return -1;
 	ret->kind = pin.kind;
-	if (spec->uid == 0 && drop_can_mount()) {
+	if (spec->uid == 0 && !spec->userns && !spec->fakeroot && drop_can_mount()) {
 		/* PRIV: root's server needs nothing of root's: it reads descriptors it is given. */
 		ids = (struct server_ids){ .uid = UID_NOBODY, .gid = UID_NOBODY };
 	} else {
-		if (enter_userns(spec->uid, spec->gid, err) < 0)
+		if (enter_userns(spec, err) < 0)
 			return -1;
 		room_stamp(stamps, PHASE_USERNS);
 	}
@@ -84,7 +64,8 @@ int room_begin(const struct room_spec *spec, struct room_start *ret, struct room
 			return -1;
 		room_stamp(stamps, PHASE_SERVER);
 	}
-	return 0;
+	/* After the server: it serves from outside, and is nothing that a program inside sees or ends. */
+	return spec->pid ? pidns_split(&ret->report, err) : 0;
 }
 
 void room_start_done(struct room_start *s)
@@ -105,12 +86,12 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 		return -1;
 	/* PRIV: in the user's own namespace, or root for itself. Once only: every copy of the host's
 	 * mount tree costs time by its size. */
-	if (unshare(CLONE_NEWNS) < 0)
+	if (unshare(CLONE_NEWNS | ns_flags(spec)) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot make a mount namespace");
-	if (arm_make_slave(err) < 0)
+	if (arm_make_slave(err) < 0 || ns_set_up(spec, err) < 0)
 		return -1;
 	room_stamp(stamps, PHASE_NS);
-	arm_local_init(&local, spec->uid, spec->gid, server);
+	arm_local_init(&local, spec->fakeroot ? 0 : spec->uid, spec->fakeroot ? 0 : spec->gid, server);
 	local.cache_bytes = site->cache_bytes;
 	local.wait_ms = (int)site->start_wait_ms;
 	arm = arm_of_local(&local);
@@ -121,7 +102,7 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	(void)umask(mask);
 	if (server && server_release(server, err) < 0)
 		return -1;
-	if (drop_caps(err) < 0)
+	if ((spec->fakeroot ? drop_none(err) : drop_caps(err)) < 0)
 		return -1;
 	if (server)
 		server_settle(server);

@@ -35,22 +35,27 @@ static size_t read_image_file(int root_fd, const char *path, char **ret_text)
 	return (size_t)n;
 }
 
+int ids_write(int tmp_fd, const char *name, const char *text, size_t n, struct berth_err *err)
+{
+	cleanup_close int fd = openat(tmp_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	int ret;
+
+	if (fd < 0 || fchmod(fd, 0644) < 0 || fd_write_full(fd, text, n) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make the room's '%s'", name);
+	ret = openat(tmp_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (ret < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot open the room's '%s'", name);
+	return ret;
+}
+
 int ids_make(int root_fd, const char *path, const char *line, int tmp_fd, const char *name,
 	     struct berth_err *err)
 {
 	cleanup(strbuf_done) struct strbuf out = STRBUF_INIT;
 	cleanup_free char *text = NULL;
-	cleanup_close int fd = -1;
 	size_t n = read_image_file(root_fd, path, &text);
-	int ret;
 
 	if (plan_merge_ids(text ? text : "", n, line, &out) < 0 || !strbuf_ok(&out))
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot make '%s'", path);
-	fd = openat(tmp_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || fchmod(fd, 0644) < 0 || fd_write_full(fd, out.text, out.len) < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot make '%s'", path);
-	ret = openat(tmp_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (ret < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot open the new '%s'", path);
-	return ret;
+	return ids_write(tmp_fd, name, out.text, out.len, err);
 }

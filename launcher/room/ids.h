@@ -19,4 +19,7 @@ enum { IDS_BYTES_MAX = 1024 * 1024 }; /* LIMIT: two fit in the arm's tmpfs */
 int ids_make(int root_fd, const char *path, const char *line, int tmp_fd, const char *name,
 	     struct berth_err *err);
 
+/* The same of 'n' bytes of text, which need not be lines of ids. */
+int ids_write(int tmp_fd, const char *name, const char *text, size_t n, struct berth_err *err);
+
 #endif

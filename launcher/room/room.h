@@ -43,14 +43,16 @@ struct room_start {
 	struct server server;
 	enum image_kind kind;
 	struct prime_program program; /* the caller's: what it will execute, where it knows */
+	int report; /* for pidns_init(), where the room has a PID namespace; else -1 */
 };
 
-#define ROOM_START_INIT { .server = SERVER_NONE }
+#define ROOM_START_INIT { .server = SERVER_NONE, .report = -1 }
 
 /*
  * Look at the image of 'spec', make the user namespace, start the server. Of 'spec' only image,
  * pin, uid and gid need be filled in: what else a start takes is found out meanwhile, except by way
  * of the name service, whose modules may want sockets to be root's.
+ * With spec->pid the caller goes on in another process, see pidns.h.
  * 'stamps' is all zero, or has PHASE_START.
  */
 int room_begin(const struct room_spec *spec, struct room_start *ret, struct room_stamps *stamps,

@@ -43,15 +43,30 @@ static void guard_end(struct server *s)
 	(void)kill(s->guard, SIGKILL);
 }
 
+/* A guard that is no child of this process (pidns.h): its end is that of its socket. */
+static void guard_wait(const struct server *s)
+{
+	char left[64];
+	ssize_t n;
+
+	while ((n = recv(s->settle, left, sizeof(left), 0)) > 0 || (n < 0 && errno == EINTR))
+		;
+}
+
 /* Returns why the guard could not start the server, an errno, or 0. It kills the one that it has. */
 static int guard_reap(struct server *s)
 {
 	int status = 0;
 
 	cleanup_close_fn(&s->control);
-	if (s->guard > 0)
-		while (waitpid(s->guard, &status, __WALL) < 0 && errno == EINTR)
+	if (s->guard > 0) {
+		pid_t got;
+
+		while ((got = waitpid(s->guard, &status, __WALL)) < 0 && errno == EINTR)
 			;
+		if (got < 0)
+			guard_wait(s);
+	}
 	/* KERNEL: last, for what lies in it unread would be an error to the guard (ECONNRESET), before
 	 * what it was told. */
 	cleanup_close_fn(&s->settle);

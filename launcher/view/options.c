@@ -104,7 +104,58 @@ static int set_quiet(struct room_spec *spec, const char *arg, struct berth_err *
 	return 0;
 }
 
+/* A row that turns one thing on. */
+#define SWITCH(name, on) \
+	static int set_##name(struct room_spec *spec, const char *arg, struct berth_err *err) \
+	{ \
+		(void)arg; \
+		(void)err; \
+		on; \
+		return 0; \
+	}
+
+SWITCH(pid, spec->pid = true)
+SWITCH(no_pid, spec->pid = false)
+SWITCH(no_init, spec->no_init = true)
+SWITCH(ipc, spec->ipc = true)
+SWITCH(uts, spec->uts = true)
+SWITCH(net, spec->net = true)
+SWITCH(userns, spec->userns = true)
+SWITCH(fakeroot, spec->fakeroot = true)
+
+/* What hostname(7) allows, and the kernel keeps. */
+static int set_hostname(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	size_t n = strlen(arg);
+	char *name;
+
+	if (n == 0 || n > HOST_NAME_MAX || arg[0] == '-' || arg[0] == '.' ||
+	    strspn(arg, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") < n) {
+		berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' is no host name", arg);
+		return berth_hint(err, "letters, digits, '-' and '.', %d at most", HOST_NAME_MAX);
+	}
+	name = strdup(arg);
+	if (!name)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep the host name");
+	free(spec->hostname);
+	spec->hostname = name;
+	spec->uts = true;
+	return 0;
+}
+
+static int set_network(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	if (strcmp(arg, "none") != 0) {
+		berth_fail(err, BERTH_EUSAGE, 0, "there is no network '%.100s'", arg);
+		return berth_hint(err, "'none' is a network of its own with a loopback; without the option it is "
+				       "the host's");
+	}
+	spec->net = true;
+	return 0;
+}
+
 #define FACE_ALL (FACE_CLI | FACE_SLURM | FACE_ENV)
+#define FACE_HERE (FACE_CLI | FACE_ENV) /* without Slurm, where each start is a room of its own */
 
 /* name, also, letter, argument, help, variable, also, faces, meaning */
 const struct option_row option_rows[] = {
@@ -114,6 +165,21 @@ const struct option_row option_rows[] = {
 	  FACE_ALL, set_pwd },
 	{ "env", NULL, 0, "NAME=VALUE,...", "set these variables inside", "ENV", NULL,
 	  FACE_ALL, set_env },
+	{ "fakeroot", NULL, 'f', NULL, "be root inside, with your own rights outside", "FAKEROOT", NULL,
+	  FACE_HERE, set_fakeroot },
+	{ "userns", NULL, 'u', NULL, "make a user namespace for root, too; others always have one", "USERNS",
+	  "UNSHARE_USERNS", FACE_HERE, set_userns },
+	{ "pid", NULL, 'p', NULL, "number its processes apart; they end with the program", "PID", "UNSHARE_PID",
+	  FACE_HERE, set_pid },
+	{ "no-pid", NULL, 0, NULL, "undo --pid", "NO_PID", NULL, FACE_HERE, set_no_pid },
+	{ "no-init", "noinit", 0, NULL, "with --pid: the program is process 1 and reaps what it leaves", "NO_INIT",
+	  "NOSHIMINIT", FACE_HERE, set_no_init },
+	{ "ipc", NULL, 'i', NULL, "System V and POSIX message queues and memory of its own", "IPC", "UNSHARE_IPC",
+	  FACE_HERE, set_ipc },
+	{ "uts", NULL, 0, NULL, "a host name of its own", "UTS", NULL, FACE_HERE, set_uts },
+	{ "hostname", NULL, 0, "NAME", "this host name, with --uts", "HOSTNAME", NULL, FACE_HERE, set_hostname },
+	{ "net", NULL, 'n', NULL, "no network but a loopback of its own", "NET", "UNSHARE_NET", FACE_HERE, set_net },
+	{ "network", NULL, 0, "none", "the same as --net", "NETWORK", NULL, FACE_HERE, set_network },
 	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
 	  FACE_CLI | FACE_ENV, set_verbose },
 	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,

@@ -132,10 +132,11 @@ static int add_ids(struct plan *p, const struct room_spec *spec, struct berth_er
 	cleanup(strbuf_done) struct strbuf user = STRBUF_INIT, group = STRBUF_INIT;
 
 	if (spec->user)
-		strbuf_printf(&user, "%s:x:%u:%u::%s:/bin/sh", spec->user, spec->uid, spec->gid,
-			      passwd_home(spec));
+		strbuf_printf(&user, "%s:x:%u:%u::%s:/bin/sh", spec->fakeroot ? "root" : spec->user,
+			      spec->fakeroot ? 0 : spec->uid, spec->fakeroot ? 0 : spec->gid, passwd_home(spec));
 	if (spec->group)
-		strbuf_printf(&group, "%s:x:%u:", spec->group, spec->gid);
+		strbuf_printf(&group, "%s:x:%u:", spec->fakeroot ? "root" : spec->group,
+			      spec->fakeroot ? 0 : spec->gid);
 	if (!strbuf_ok(&user) || !strbuf_ok(&group))
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot plan the room");
 	if (spec->user && add(p, PLAN_PASSWD, 0, user.text, "/etc/passwd", err) < 0)
@@ -188,18 +189,41 @@ static int add_binds(struct plan *p, const struct bind_list *l, unsigned int fla
 	return 0;
 }
 
+static int add_fixed(struct plan *p, const struct room_spec *spec, struct berth_err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+		bool own = spec->pid && (fixed[i].flags & PLAN_PROC);
+
+		if (add(p, own ? PLAN_PROCFS : PLAN_BIND, own ? 0 : fixed[i].flags, fixed[i].path, fixed[i].path,
+			err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_hostname(struct plan *p, const struct room_spec *spec, struct berth_err *err)
+{
+	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	if (!spec->hostname)
+		return 0;
+	strbuf_printf(&text, "%s\n", spec->hostname);
+	if (!strbuf_ok(&text))
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot plan the room");
+	return add(p, PLAN_TEXT, 0, text.text, "/etc/hostname", err);
+}
+
 static int make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,
 		struct plan *p, struct berth_err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		if (add(p, PLAN_BIND, fixed[i].flags, fixed[i].path, fixed[i].path, err) < 0)
-			return -1;
+	if (add_fixed(p, spec, err) < 0)
+		return -1;
 	if (add_home(p, spec, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (add(p, PLAN_BIND, files[i].flags, files[i].path, files[i].path, err) < 0)
 			return -1;
-	if (add_ids(p, spec, err) < 0 || add_pmix(p, pmix_dir, err) < 0 ||
+	if (add_ids(p, spec, err) < 0 || add_hostname(p, spec, err) < 0 || add_pmix(p, pmix_dir, err) < 0 ||
 	    add_cwd(p, spec, site, err) < 0)
 		return -1;
 	if (add_binds(p, &site->binds, PLAN_OPTIONAL, err) < 0)

@@ -15,6 +15,8 @@ enum plan_kind {
 	PLAN_BIND,   /* the host's 'source' on 'target', with its submounts */
 	PLAN_PASSWD, /* the image's 'target' (/etc/passwd) with the line 'source' added */
 	PLAN_GROUP,  /* the same for /etc/group */
+	PLAN_PROCFS, /* a proc file system of the room's own PID namespace */
+	PLAN_TEXT,   /* a file with the text 'source' */
 };
 
 enum plan_flag {

@@ -42,6 +42,11 @@ struct room_spec {
 	char *pwd;  /* --pwd: where to start, must exist; NULL: cwd, else home, else / */
 	struct bind_list binds;	   /* the user's, in order */
 	struct strlist env;	   /* --env NAME=VALUE, in order; later ones win */
+	bool pid, ipc, uts, net;   /* namespaces of its own, beside the mount namespace */
+	bool no_init;		   /* with 'pid': the program is pid 1 */
+	bool userns;		   /* for root, too */
+	bool fakeroot;		   /* be root inside */
+	char *hostname;		   /* NULL: the host's; else with 'uts' */
 	bool verbose;		   /* tell how long each phase took */
 	bool quiet;		   /* errors only */
 };
