@@ -41,8 +41,6 @@ static const struct absent {
 	{ ENTER, "scratch", 'S', BIND }, { ENTER, "mount", 0, BIND }, { ENTER, "fusemount", 0, BIND },
 	{ ENTER, "cleanenv", 'e', "start from an empty environment: env -i \"$(command -v berth)\" ..." },
 	{ ENTER, "env-file", 0, "--env NAME=VALUE,... sets variables, BERTHENV_NAME=VALUE outside too" },
-	{ ENTER, "writable", 'w', READ_ONLY }, { ENTER, "writable-tmpfs", 0, READ_ONLY },
-	{ ENTER, "overlay", 'o', READ_ONLY },
 	{ "build", "fakeroot", 'f', "'berth build' makes root the owner of every file as it is" },
 	{ ENTER, "dns", 0, "--bind FILE:/etc/resolv.conf" }, { ENTER, "netns-path", 0, NETWORK },
 	{ ENTER, "network-args", 0, NETWORK }, { ENTER, "unsquash", 0, "an image is never unpacked" },

@@ -15,6 +15,7 @@
 #include <linux/fuse.h>
 
 #include "launcher/room/arm.h"
+#include "launcher/room/overlay.h"
 #include "launcher/room/server.h"
 #include "launcher/room/sys.h"
 #include "libimage/base/cleanup.h"
@@ -152,34 +153,45 @@ static int set_option(int fs, const char *key, const char *value)
 		     : sys_fsconfig(fs, FSCONFIG_SET_FLAG, key, NULL, 0);
 }
 
-/* PRIV: an empty file system of the user's, small, nosuid and nodev before it is attached. */
-static int local_tmpfs(void *ctx, int *ret_fd, struct berth_err *err)
+int arm_local_cover(struct arm_local *l, int mount_fd, struct berth_err *err)
 {
-	struct arm_local *l = ctx;
+	if (cover(mount_fd, err) < 0)
+		return -1;
+	l->covers++;
+	return 0;
+}
+
+/* PRIV: an empty file system of the user's, nosuid and nodev before it is attached. */
+int arm_local_memory(struct arm_local *l, uint64_t bytes, int *ret_fd, struct berth_err *err)
+{
 	cleanup_close int fs = sys_fsopen("tmpfs", FSOPEN_CLOEXEC), mnt = -1;
-	char uid[16], gid[16];
+	char uid[16], gid[16], size[32];
 
 	(void)snprintf(uid, sizeof(uid), "%u", l->uid);
 	(void)snprintf(gid, sizeof(gid), "%u", l->gid);
-	/* LIMIT: two id files of at most 1 MiB each (ids.c) and empty mount points */
-	if (fs < 0 || set_option(fs, "size", "4m") < 0 || set_option(fs, "nr_inodes", "65536") < 0 ||
+	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)bytes);
+	if (fs < 0 || (bytes > 0 && set_option(fs, "size", size) < 0) ||
+	    (bytes == ARM_SMALL && set_option(fs, "nr_inodes", "65536") < 0) ||
 	    set_option(fs, "mode", "0755") < 0 || set_option(fs, "uid", uid) < 0 ||
 	    set_option(fs, "gid", gid) < 0 || sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot make a tmpfs");
 	mnt = sys_fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (mnt < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot mount a tmpfs");
-	if (cover(mnt, err) < 0)
+	if (arm_local_cover(l, mnt, err) < 0)
 		return -1;
-	l->covers++;
 	*ret_fd = take_fd(&mnt);
 	return 0;
 }
 
-int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct berth_err *err)
+static int local_tmpfs(void *ctx, int *ret_fd, struct berth_err *err)
 {
-	if (l->root_fd >= 0)
-		return berth_fail(err, BERTH_EBUG, 0, "the room has a root already");
+	return arm_local_memory(ctx, ARM_SMALL, ret_fd, err);
+}
+
+/* A mount that is "/" for the room, once it is finished; two descriptors of it. */
+static int keep_root(struct arm_local *l, int mount_fd, int *ret_root, struct berth_err *err)
+{
 	if (cover(mount_fd, err) < 0)
 		return -1;
 	*ret_root = fcntl(mount_fd, F_DUPFD_CLOEXEC, 0);
@@ -189,10 +201,26 @@ int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct
 	return 0;
 }
 
+/* The old root is one more mount that covers the host's. */
+int arm_local_replace_root(struct arm_local *l, int mount_fd, int *root_fd, struct berth_err *err)
+{
+	cleanup_close_fn(&l->root_fd);
+	cleanup_close_fn(root_fd);
+	l->covers++;
+	return keep_root(l, mount_fd, root_fd, err);
+}
+
+int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct berth_err *err)
+{
+	if (l->root_fd >= 0)
+		return berth_fail(err, BERTH_EBUG, 0, "the room has a root already");
+	return keep_root(l, mount_fd, ret_root, err);
+}
+
 static int local_root_dir(void *ctx, int dir_fd, int *ret_root, struct berth_err *err)
 {
 	struct arm_local *l = ctx;
-	cleanup_close int tree = clone_tree(l, dir_fd, ARM_READONLY, err);
+	cleanup_close int tree = clone_tree(l, dir_fd, l->writable ? 0 : ARM_READONLY, err);
 
 	if (tree < 0 || arm_local_take_root(l, tree, ret_root, err) < 0)
 		return -1;
@@ -252,14 +280,12 @@ static int fuse_mount(const struct arm_local *l, int fuse_fd, struct berth_err *
 	return mnt;
 }
 
-static int local_root_image(void *ctx, int image_fd, int entries_fd, int *ret_root, struct berth_err *err)
+int arm_local_image(const struct arm_local *l, struct server *server, int image_fd, int entries_fd, int *ret_mnt,
+		    struct berth_err *err)
 {
-	struct arm_local *l = ctx;
 	int fuse[IMGFS_FUSE_MAX], want = worker_count(), n = 0, rc = -1;
 	cleanup_close int mnt = -1;
 
-	if (!l->server)
-		return berth_fail(err, BERTH_EBUG, 0, "no image server was started");
 	fuse[0] = open_fuse(err);
 	if (fuse[0] < 0)
 		return -1;
@@ -279,10 +305,25 @@ static int local_root_image(void *ctx, int image_fd, int entries_fd, int *ret_ro
 		n++;
 	}
 	if (mnt >= 0)
-		rc = server_start(l->server, image_fd, entries_fd, fuse, n, l->cache_bytes, l->wait_ms, err);
+		rc = server_start(server, image_fd, entries_fd, fuse, n, l->cache_bytes, l->wait_ms, err);
 	/* The server must be the only holder: when it dies its readers get ENOTCONN, not a hang. */
 	close_all(fuse, n);
-	return rc < 0 ? -1 : arm_local_take_root(l, mnt, ret_root, err);
+	if (rc < 0)
+		return -1;
+	*ret_mnt = take_fd(&mnt);
+	return 0;
+}
+
+static int local_root_image(void *ctx, int image_fd, int entries_fd, int *ret_root, struct berth_err *err)
+{
+	struct arm_local *l = ctx;
+	cleanup_close int mnt = -1;
+
+	if (!l->server)
+		return berth_fail(err, BERTH_EBUG, 0, "no image server was started");
+	if (arm_local_image(l, l->server, image_fd, entries_fd, &mnt, err) < 0)
+		return -1;
+	return arm_local_take_root(l, mnt, ret_root, err);
 }
 
 /*
@@ -307,6 +348,11 @@ static int local_bind(void *ctx, int src_fd, int dst_fd, unsigned int flags, str
 	if (is_host_root(l, src_fd))
 		return uncover(tree, l->covers + 1, err);
 	return flags & ARM_DEV ? dev_tree(tree, err) : 0;
+}
+
+static int local_overlay(void *ctx, const struct room_spec *spec, int *root_fd, struct berth_err *err)
+{
+	return overlay_attach(ctx, spec, root_fd, err);
 }
 
 /*
@@ -336,10 +382,13 @@ static int local_procfs(void *ctx, int dst_fd, struct berth_err *err)
 
 static int local_finish(void *ctx, struct berth_err *err)
 {
+	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
 	struct arm_local *l = ctx;
 
 	if (l->root_fd < 0)
 		return berth_fail(err, BERTH_EBUG, 0, "the room has no root");
+	if (l->seal && sys_mount_setattr(l->root_fd, "", AT_EMPTY_PATH, &readonly) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make the room's root read-only");
 	if (fchdir(l->root_fd) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot go to the room's root");
 	cleanup_close_fn(&l->root_fd);
@@ -391,6 +440,7 @@ struct arm arm_of_local(struct arm_local *l)
 		.root_dir = local_root_dir,
 		.root_image = local_root_image,
 		.bind = local_bind,
+		.overlay = local_overlay,
 		.procfs = local_procfs,
 		.finish = local_finish,
 	};

@@ -24,6 +24,8 @@
 #include "libimage/base/pin.h"
 
 struct berth_err;
+struct overlay_servers;
+struct room_spec;
 struct server;
 
 enum arm_flag {
@@ -44,6 +46,8 @@ struct arm {
 	int (*root_image)(void *ctx, int image_fd, int entries_fd, int *ret_root, struct berth_err *err);
 	/* A clone of 'src_fd' with its submounts on 'dst_fd', a place below the room's root. */
 	int (*bind)(void *ctx, int src_fd, int dst_fd, unsigned int flags, struct berth_err *err);
+	/* Layers of 'spec' over the root (overlay.h), and *root_fd is the new one; NULL: none can be. */
+	int (*overlay)(void *ctx, const struct room_spec *spec, int *root_fd, struct berth_err *err);
 	/* A proc file system of this process's PID namespace; NULL where rooms have none. */
 	int (*procfs)(void *ctx, int dst_fd, struct berth_err *err);
 	/* The room's root becomes "/" of the namespace; nothing of the host's tree is left. */
@@ -60,6 +64,10 @@ struct arm_local {
 	int root_fd; /* -1 until root_dir or root_image */
 	unsigned int binds;
 	unsigned int covers; /* mounts over the host's root, the room's own not counted */
+	struct overlay_servers *over; /* of the layers; NULL: there are none */
+	bool own_ns;   /* in a user namespace of the room's */
+	bool writable; /* the root directory is */
+	bool seal;     /* the root becomes read-only at last */
 	bool have_dev; /* the host's /dev, so that nothing else gets device nodes */
 	dev_t dev_dev;
 	ino_t dev_ino;
@@ -73,6 +81,17 @@ struct arm arm_of_local(struct arm_local *l);
 
 /* The detached mount 'mount_fd' (read-only, nosuid, nodev) becomes the room's root. */
 int arm_local_take_root(struct arm_local *l, int mount_fd, int *ret_root, struct berth_err *err);
+
+/*
+ * For overlay.c. An image served by 'server' as a detached mount; a mount put out of the way; a tmpfs
+ * of 'bytes' (0: half of the memory) out of the way; and a mount that replaces the room's root.
+ */
+int arm_local_image(const struct arm_local *l, struct server *server, int image_fd, int entries_fd, int *ret_mnt,
+		    struct berth_err *err);
+int arm_local_cover(struct arm_local *l, int mount_fd, struct berth_err *err);
+enum { ARM_SMALL = 4 * 1024 * 1024 }; /* LIMIT: two id files of at most 1 MiB each (ids.c), mount points */
+int arm_local_memory(struct arm_local *l, uint64_t bytes, int *ret_fd, struct berth_err *err);
+int arm_local_replace_root(struct arm_local *l, int mount_fd, int *root_fd, struct berth_err *err);
 
 /* Our copy of the mount tree gets nothing back to the host's: call it first in a new namespace. */
 int arm_make_slave(struct berth_err *err);

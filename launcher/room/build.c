@@ -12,6 +12,7 @@
 
 #include "launcher/room/build.h"
 #include "launcher/room/ids.h"
+#include "launcher/room/overlay.h"
 #include "launcher/room/skeleton.h"
 #include "launcher/view/plan.h"
 #include "libimage/base/cleanup.h"
@@ -33,6 +34,7 @@ struct build {
 	struct source *v;
 	size_t n;
 	int root_fd, tmp_fd;
+	bool writable; /* the root is the image itself: no mount point is made */
 };
 
 static void build_done(struct build *b)
@@ -155,7 +157,15 @@ static int entries_make(const struct build *b, struct berth_err *err)
 	return fd;
 }
 
-static int attach_dir(struct build *b, int dir_fd, struct berth_err *err)
+/* Layers over the root that is there; for an image file that was served with the mount points in it. */
+static int attach_layers(struct build *b, const struct room_spec *spec, struct berth_err *err)
+{
+	if (!b->arm->overlay)
+		return berth_fail(err, BERTH_EBUG, 0, "a room in a step has no overlays");
+	return b->arm->overlay(b->arm->ctx, spec, &b->root_fd, err);
+}
+
+static int attach_dir(struct build *b, const struct room_spec *spec, int dir_fd, struct berth_err *err)
 {
 	cleanup_free struct skeleton_target *targets = calloc(b->n + 1, sizeof(*targets));
 	size_t n = 0;
@@ -165,6 +175,14 @@ static int attach_dir(struct build *b, int dir_fd, struct berth_err *err)
 	for (size_t i = 0; i < b->n; i++)
 		if (is_wanted(&b->v[i]) && !is_in_earlier(b, i))
 			targets[n++] = (struct skeleton_target){ b->v[i].mount->target, b->v[i].dir };
+	if (spec->writable)
+		return b->arm->root_dir(b->arm->ctx, dir_fd, &b->root_fd, err);
+	if (overlay_wanted(spec)) {
+		if (b->arm->root_dir(b->arm->ctx, dir_fd, &b->root_fd, err) < 0 ||
+		    attach_layers(b, spec, err) < 0)
+			return -1;
+		return skeleton_make(b->root_fd, targets, n, err);
+	}
 	return skeleton_root(b->arm, dir_fd, b->tmp_fd, targets, n, &b->root_fd, err);
 }
 
@@ -178,6 +196,8 @@ static int attach_root(struct build *b, const struct room_spec *spec, int image_
 			return -1;
 		if (b->arm->root_image(b->arm->ctx, image_fd, entries, &b->root_fd, err) < 0)
 			return -1;
+		if (overlay_wanted(spec))
+			return attach_layers(b, spec, err);
 		prime_names(b->root_fd);
 		return 0;
 	}
@@ -185,7 +205,7 @@ static int attach_root(struct build *b, const struct room_spec *spec, int image_
 	dir = fd_open_user(spec->image, O_PATH | O_DIRECTORY);
 	if (dir < 0)
 		return berth_fail(err, BERTH_EIMAGE, errno, "cannot open image '%s'", spec->image);
-	return attach_dir(b, dir, err);
+	return attach_dir(b, spec, dir, err);
 }
 
 /* A file of the room's own, from its text. */
@@ -214,6 +234,9 @@ static int attach_one(struct build *b, struct source *s, struct berth_err *err)
 		return 0;
 	if (dst < 0) {
 		berth_fail(err, BERTH_EIMAGE, errno, "cannot bind on '%s'", m->target);
+		if (b->writable)
+			return berth_hint(err, "a writable image is changed by its users only: make this mount "
+					       "point in it first");
 		return berth_hint(err, s->dir ? "it must be a directory, or absent, in the image; inside "
 						"another bind it must exist"
 					      : "it must be a file, or absent, in the image; inside "
@@ -231,7 +254,8 @@ int room_build(const struct arm *arm, const struct room_spec *spec, const struct
 	       const char *pmix_dir, const struct prime_program *program, struct room_stamps *stamps,
 	       struct berth_err *err)
 {
-	cleanup(build_done) struct build b = { .arm = arm, .root_fd = -1, .tmp_fd = -1 };
+	cleanup(build_done) struct build b = { .arm = arm, .root_fd = -1, .tmp_fd = -1,
+						  .writable = spec->writable };
 	cleanup(plan_done) struct plan plan = { 0 };
 	cleanup_close int image_fd = -1;
 	struct image_pin pin;

@@ -34,6 +34,26 @@ static int enter_userns(const struct room_spec *spec, struct berth_err *err)
 	return 0;
 }
 
+/* --writable is for what can be written to. */
+static int check_writable(const struct room_spec *spec, enum image_kind kind, int image_fd, struct berth_err *err)
+{
+	if (!spec->writable)
+		return 0;
+	if (kind != IMAGE_DIR) {
+		berth_fail(err, BERTH_EDENIED, 0, "image '%s' is a file, which is never written to", spec->image);
+		return berth_hint(err, "--writable-tmpfs or --overlay DIR takes what is written");
+	}
+	if (overlay_wanted(spec)) {
+		berth_fail(err, BERTH_EUSAGE, 0, "--writable with an overlay");
+		return berth_hint(err, "what is written goes either to the image or to the overlay");
+	}
+	if (faccessat(image_fd, ".", W_OK, AT_EACCESS) < 0) {
+		berth_fail(err, BERTH_EDENIED, errno, "cannot write to image '%s'", spec->image);
+		return berth_hint(err, "it must be yours, or leave --writable out");
+	}
+	return 0;
+}
+
 /*
  * Root that may make a mount namespace needs no user namespace; root without CAP_SYS_ADMIN (in
  * another container, say) is treated as any user.
@@ -50,12 +70,15 @@ int room_begin(const struct room_spec *spec, struct room_start *ret, struct room
 	if (room_open_image(spec, &image_fd, &pin, err) < 0)
 		return -1;
 	ret->kind = pin.kind;
+	if (check_writable(spec, pin.kind, image_fd, err) < 0)
+		return -1;
 	if (spec->uid == 0 && !spec->userns && !spec->fakeroot && drop_can_mount()) {
 		/* PRIV: root's server needs nothing of root's: it reads descriptors it is given. */
 		ids = (struct server_ids){ .uid = UID_NOBODY, .gid = UID_NOBODY };
 	} else {
 		if (enter_userns(spec, err) < 0)
 			return -1;
+		ret->own_ns = true;
 		room_stamp(stamps, PHASE_USERNS);
 	}
 	if (ret->kind != IMAGE_DIR) {
@@ -64,12 +87,15 @@ int room_begin(const struct room_spec *spec, struct room_start *ret, struct room
 			return -1;
 		room_stamp(stamps, PHASE_SERVER);
 	}
-	/* After the server: it serves from outside, and is nothing that a program inside sees or ends. */
+	if (overlay_begin(spec, &ids, &ret->over, err) < 0)
+		return -1;
+	/* After the servers: they serve from outside, and are nothing that a program inside sees or ends. */
 	return spec->pid ? pidns_split(&ret->report, err) : 0;
 }
 
 void room_start_done(struct room_start *s)
 {
+	overlay_done(&s->over);
 	server_done(&s->server);
 }
 
@@ -82,7 +108,8 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	mode_t mask;
 
 	room_stamp(stamps, PHASE_SETTLED);
-	if (server && server_watch(server, (int)site->start_wait_ms, err) < 0)
+	if ((server && server_watch(server, (int)site->start_wait_ms, err) < 0) ||
+	    overlay_watch(&start->over, (int)site->start_wait_ms, err) < 0)
 		return -1;
 	/* PRIV: in the user's own namespace, or root for itself. Once only: every copy of the host's
 	 * mount tree costs time by its size. */
@@ -92,6 +119,9 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 		return -1;
 	room_stamp(stamps, PHASE_NS);
 	arm_local_init(&local, spec->fakeroot ? 0 : spec->uid, spec->fakeroot ? 0 : spec->gid, server);
+	local.over = &start->over;
+	local.own_ns = start->own_ns;
+	local.writable = spec->writable;
 	local.cache_bytes = site->cache_bytes;
 	local.wait_ms = (int)site->start_wait_ms;
 	arm = arm_of_local(&local);
@@ -100,12 +130,13 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	if (room_build(&arm, spec, site, NULL, start->program.name ? &start->program : NULL, stamps, err) < 0)
 		return -1;
 	(void)umask(mask);
-	if (server && server_release(server, err) < 0)
+	if ((server && server_release(server, err) < 0) || overlay_release(&start->over, err) < 0)
 		return -1;
 	if ((spec->fakeroot ? drop_none(err) : drop_caps(err)) < 0)
 		return -1;
 	if (server)
 		server_settle(server);
+	overlay_settle(&start->over);
 	room_stamp(stamps, PHASE_DROP);
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 
+#include "launcher/room/overlay.h"
 #include "launcher/room/prime.h"
 #include "launcher/room/server.h"
 #include "launcher/view/site.h"
@@ -41,9 +42,11 @@ struct room_stamps {
 /* A room that was begun: its image is known, and its server starts while the caller goes on. */
 struct room_start {
 	struct server server;
+	struct overlay_servers over;
 	enum image_kind kind;
 	struct prime_program program; /* the caller's: what it will execute, where it knows */
-	int report; /* for pidns_init(), where the room has a PID namespace; else -1 */
+	bool own_ns; /* in a user namespace that was made for it */
+	int report;  /* for pidns_init(), where the room has a PID namespace; else -1 */
 };
 
 #define ROOM_START_INIT { .server = SERVER_NONE, .report = -1 }

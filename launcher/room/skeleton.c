@@ -306,3 +306,18 @@ int skeleton_root(const struct arm *arm, int image_fd, int tmp_fd, const struct 
 	*ret_root = take_fd(&w.root_fd);
 	return 0;
 }
+
+int skeleton_make(int root_fd, const struct skeleton_target *targets, size_t n, struct berth_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		cleanup_close int fd = -1;
+		const char *want = targets[i].path;
+		ssize_t len = deepest(root_fd, want, &fd, err);
+
+		if (len < 0)
+			return -1;
+		if ((size_t)len < strlen(want) && make_chain(fd, want + len + 1, targets[i].dir, err) < 0)
+			return -1;
+	}
+	return 0;
+}

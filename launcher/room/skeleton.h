@@ -35,4 +35,7 @@ struct skeleton_target {
 int skeleton_root(const struct arm *arm, int image_fd, int tmp_fd, const struct skeleton_target *targets,
 		  size_t n, int *ret_root, struct berth_err *err);
 
+/* Make those 'targets' that are absent, in a root that can be written to. */
+int skeleton_make(int root_fd, const struct skeleton_target *targets, size_t n, struct berth_err *err);
+
 #endif

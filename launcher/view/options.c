@@ -12,6 +12,7 @@
 #include "launcher/view/options.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
+#include "libimage/base/num.h"
 #include "libimage/base/path.h"
 
 static int set_bind(struct room_spec *spec, const char *arg, struct berth_err *err)
@@ -120,8 +121,36 @@ SWITCH(no_init, spec->no_init = true)
 SWITCH(ipc, spec->ipc = true)
 SWITCH(uts, spec->uts = true)
 SWITCH(net, spec->net = true)
+SWITCH(writable, spec->writable = true)
+SWITCH(writable_tmpfs, spec->writable_tmpfs = true)
 SWITCH(userns, spec->userns = true)
 SWITCH(fakeroot, spec->fakeroot = true)
+
+static int set_overlay(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	return overlay_parse_list(arg, spec->cwd, &spec->overlays, err);
+}
+
+/* "512M": bytes, or with K, M, G or T, powers of 1024. */
+static int set_tmpfs_size(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	static const char unit[] = "KMGT";
+	size_t n = strspn(arg, "0123456789");
+	const char *u = arg[n] ? strchr(unit, arg[n] & ~0x20) : NULL;
+	cleanup_free char *digits = strndup(arg, n);
+	uint64_t v = 0;
+
+	if (!digits)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a size");
+	if ((arg[n] && (!u || arg[n + 1])) || num_parse_u64(digits, UINT64_MAX >> 1, &v) < 0 || v == 0 ||
+	    num_mul_u64(v, u ? (uint64_t)1024 << (10 * (u - unit)) : 1, &v) < 0) {
+		berth_fail(err, BERTH_EUSAGE, 0, "'%.50s' is no size", arg);
+		return berth_hint(err, "a number of bytes, or with K, M, G or T behind it: 512M");
+	}
+	spec->tmpfs_bytes = v;
+	spec->writable_tmpfs = true;
+	return 0;
+}
 
 /* What hostname(7) allows, and the kernel keeps. */
 static int set_hostname(struct room_spec *spec, const char *arg, struct berth_err *err)
@@ -165,6 +194,14 @@ const struct option_row option_rows[] = {
 	  FACE_ALL, set_pwd },
 	{ "env", NULL, 0, "NAME=VALUE,...", "set these variables inside", "ENV", NULL,
 	  FACE_ALL, set_env },
+	{ "overlay", NULL, 'o', "PATH[:ro],...", "layers over the image: directories and image files", "OVERLAY",
+	  "OVERLAYIMAGE", FACE_HERE, set_overlay },
+	{ "writable-tmpfs", NULL, 0, NULL, "what is written to the image lies in memory, and is lost",
+	  "WRITABLE_TMPFS", NULL, FACE_HERE, set_writable_tmpfs },
+	{ "writable-tmpfs-size", NULL, 0, "SIZE", "the same, with SIZE (512M) at most; else half of the memory",
+	  "WRITABLE_TMPFS_SIZE", NULL, FACE_HERE, set_tmpfs_size },
+	{ "writable", NULL, 'w', NULL, "write to the image itself, a directory", "WRITABLE", NULL,
+	  FACE_HERE, set_writable },
 	{ "fakeroot", NULL, 'f', NULL, "be root inside, with your own rights outside", "FAKEROOT", NULL,
 	  FACE_HERE, set_fakeroot },
 	{ "userns", NULL, 'u', NULL, "make a user namespace for root, too; others always have one", "USERNS",

@@ -131,6 +131,9 @@ static int add_ids(struct plan *p, const struct room_spec *spec, struct berth_er
 {
 	cleanup(strbuf_done) struct strbuf user = STRBUF_INIT, group = STRBUF_INIT;
 
+	/* Who may write to an image as its root means its own files of users. */
+	if (spec->writable && (spec->fakeroot || spec->uid == 0))
+		return 0;
 	if (spec->user)
 		strbuf_printf(&user, "%s:x:%u:%u::%s:/bin/sh", spec->fakeroot ? "root" : spec->user,
 			      spec->fakeroot ? 0 : spec->uid, spec->fakeroot ? 0 : spec->gid, passwd_home(spec));

@@ -29,6 +29,7 @@ void room_spec_done(struct room_spec *s)
 	free(s->cwd);
 	free(s->pwd);
 	free(s->hostname);
+	overlay_list_done(&s->overlays);
 	bind_list_done(&s->binds);
 	strlist_done(&s->env);
 	memset(s, 0, sizeof(*s));

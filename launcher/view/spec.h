@@ -12,8 +12,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
+#include "launcher/view/overlay.h"
 #include "libimage/base/pin.h"
 #include "libimage/base/str.h"
 
@@ -42,6 +44,10 @@ struct room_spec {
 	char *pwd;  /* --pwd: where to start, must exist; NULL: cwd, else home, else / */
 	struct bind_list binds;	   /* the user's, in order */
 	struct strlist env;	   /* --env NAME=VALUE, in order; later ones win */
+	struct overlay_list overlays; /* topmost first */
+	bool writable;		   /* a directory image, as it is */
+	bool writable_tmpfs;
+	uint64_t tmpfs_bytes;	   /* its size; 0: half of the memory */
 	bool pid, ipc, uts, net;   /* namespaces of its own, beside the mount namespace */
 	bool no_init;		   /* with 'pid': the program is pid 1 */
 	bool userns;		   /* for root, too */
