@@ -115,8 +115,8 @@ static void look_at_children(struct watch *w)
 }
 
 /*
- * KERNEL: what the terminal sends (SI_KERNEL) reaches the whole process group, the program in it;
- * what kill(2) sends to us alone is meant for the program.
+ * KERNEL: what the terminal sends (SI_KERNEL) reaches the whole process group, the program in it,
+ * which would get it twice; what kill(2) sends to us alone is meant for the program.
  */
 static void pass_on(struct watch *w)
 {
@@ -164,6 +164,7 @@ static int bind_life(int report)
 	return poll(&p, 1, 0) == 0 ? 0 : -1;
 }
 
+/* PRIV: in the user's own user namespace, or root for itself; only children are in the new one. */
 int pidns_split(int *ret_report, struct berth_err *err)
 {
 	cleanup_close int hears = -1, tells = -1;
@@ -201,9 +202,10 @@ static _Noreturn void reap(pid_t program, int report)
 	if (keep_only(-1, report) < 0)
 		_exit(EXIT_LOST);
 	for (;;) {
-		int sig = sigwaitinfo(&all, NULL);
+		siginfo_t info;
+		int sig = sigwaitinfo(&all, &info);
 
-		if (sig > 0 && sig != SIGCHLD)
+		if (sig > 0 && sig != SIGCHLD && info.si_code != SI_KERNEL)
 			(void)kill(program, sig);
 		while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
 			if (pid != program)

@@ -40,6 +40,7 @@ static int proc_write(const char *path, const char *text, struct berth_err *err)
 	return 0;
 }
 
+/* PRIV: needs no privilege, and all that follows is over what belongs to the new namespace. */
 static int make(struct berth_err *err)
 {
 	if (unshare(CLONE_NEWUSER) == 0)

@@ -67,7 +67,8 @@ static const struct {
 	{ { "exec", "--help=x", "img" }, "!--help takes no" },
 	{ { "exec", "--bind\x1b[2J", "img" }, "!unknown" },
 	{ { "exec", "--nv", "img" }, "!this version has no option '--nv'" },
-	{ { "run", "--overlay=x", "img" }, "!no option '--overlay'" },
+	{ { "run", "--network-args=x", "img" }, "!no option '--network-args'" },
+	{ { "run", "--overlay=x", "img" }, "!--overlay: " }, /* there is no directory that it is relative to */
 	{ { "shell", "-ve", "img" }, "!no option '-e'" },
 	{ { "exec", "--sandbox", "img" }, "!unknown option '--sandbox'" }, /* it is build's */
 	{ { "exec", "--n", "img" }, "!unknown" },

@@ -58,6 +58,16 @@ static void show(const struct room_spec *s, struct strbuf *out)
 		strbuf_printf(out, "pwd %s;", s->pwd);
 	for (size_t i = 0; i < s->env.n; i++)
 		strbuf_printf(out, "env %s;", s->env.v[i]);
+	for (size_t i = 0; i < s->overlays.n; i++)
+		strbuf_printf(out, "overlay %s%s;", s->overlays.v[i].path, s->overlays.v[i].readonly ? "!" : "");
+	if (s->tmpfs_bytes)
+		strbuf_printf(out, "bytes %llu;", (unsigned long long)s->tmpfs_bytes);
+	if (s->hostname)
+		strbuf_printf(out, "hostname %s;", s->hostname);
+	strbuf_printf(out, "%s%s%s%s%s%s%s%s%s", s->pid ? "pid;" : "", s->no_init ? "no-init;" : "",
+		      s->ipc ? "ipc;" : "", s->uts ? "uts;" : "", s->net ? "net;" : "", s->userns ? "userns;" : "",
+		      s->fakeroot ? "fakeroot;" : "", s->writable ? "writable;" : "",
+		      s->writable_tmpfs ? "tmpfs;" : "");
 	strbuf_puts(out, s->verbose ? "verbose;" : "");
 	strbuf_puts(out, s->quiet ? "quiet;" : "");
 }
@@ -72,6 +82,44 @@ static const struct {
 	{ "pwd", "a", NULL },
 	{ "pwd", "", NULL },
 	{ "pwd", ".", NULL },
+	{ "overlay", "/a//b/", "overlay /a/b;" },
+	{ "overlay", "/a:ro,/b:rw,,/c", "overlay /a!;overlay /b;overlay /c;" },
+	{ "overlay", "/a\\,b:ro", "overlay /a,b!;" },
+	{ "overlay", "/a:b", "overlay /a:b;" },
+	{ "overlay", "a", NULL }, /* without a directory that it is relative to */
+	{ "overlay", ":ro", NULL },
+	{ "overlay", "/1,/2,/3,/4,/5,/6,/7,/8,/9", NULL },
+	{ "writable-tmpfs", NULL, "tmpfs;" },
+	{ "writable-tmpfs-size", "4096", "bytes 4096;tmpfs;" },
+	{ "writable-tmpfs-size", "512M", "bytes 536870912;tmpfs;" },
+	{ "writable-tmpfs-size", "2g", "bytes 2147483648;tmpfs;" },
+	{ "writable-tmpfs-size", "0", NULL },
+	{ "writable-tmpfs-size", "", NULL },
+	{ "writable-tmpfs-size", "M", NULL },
+	{ "writable-tmpfs-size", "-1", NULL },
+	{ "writable-tmpfs-size", "1MB", NULL },
+	{ "writable-tmpfs-size", "1P", NULL },
+	{ "writable-tmpfs-size", "99999999999T", NULL },
+	{ "writable", NULL, "writable;" },
+	{ "fakeroot", NULL, "fakeroot;" },
+	{ "userns", NULL, "userns;" },
+	{ "pid", NULL, "pid;" },
+	{ "no-pid", NULL, "" },
+	{ "noinit", NULL, "no-init;" },
+	{ "ipc", NULL, "ipc;" },
+	{ "uts", NULL, "uts;" },
+	{ "net", NULL, "net;" },
+	{ "network", "none", "net;" },
+	{ "network", "bridge", NULL },
+	{ "network", "", NULL },
+	{ "hostname", "n1.site", "hostname n1.site;uts;" },
+	{ "hostname", "", NULL },
+	{ "hostname", "-n", NULL },
+	{ "hostname", ".", NULL },
+	{ "hostname", "a b", NULL },
+	{ "hostname", "a/b", NULL },
+	{ "hostname", "a\n", NULL },
+	{ "hostname", "0123456789012345678901234567890123456789012345678901234567890123x", NULL },
 	{ "env", "A=1", "env A=1;" },
 	{ "env", "A=1,B=2", "env A=1;env B=2;" },
 	{ "env", "A=1\\,2,B=", "env A=1,2;env B=;" },

@@ -154,11 +154,48 @@ START_TEST(devices)
 }
 END_TEST
 
+/* What options change of it: fields of the request, and a part of the plan that must or must not be there. */
+START_TEST(own_namespaces)
+{
+	static char user[] = "ann", group[] = "staff", host[] = "n1", home[] = "/home/ann";
+	const struct {
+		struct room_spec spec;
+		const char *has, *has_not;
+	} rows[] = {
+		{ { .pid = true }, "/proc(/proc) /sys ", "/proc,p" },
+		{ { .ipc = true, .net = true, .uts = true }, "/proc,p /sys ", "hostname" },
+		{ { .hostname = host }, " /etc/hostname(n1\n)", "/etc/hostname," },
+		{ { .user = user, .group = group, .home = home, .fakeroot = true },
+		  " /etc/passwd(root:x:0:0::/home/ann:/bin/sh) /etc/group(root:x:0:)", "ann:x" },
+		{ { .user = user, .group = group, .fakeroot = true, .writable = true }, "/proc,p", "/etc/passwd" },
+		{ { .user = user, .group = group, .writable = true }, " /etc/passwd(ann:x:7:8::/:/bin/sh)", "root" },
+	};
+	char image[] = "/i";
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup(strbuf_done) struct strbuf out = STRBUF_INIT;
+		cleanup(plan_done) struct plan p = { 0 };
+		struct berth_err err = BERTH_ERR_INIT;
+		struct site site = { 0 };
+		struct room_spec spec = rows[i].spec;
+
+		spec.image = image;
+		spec.uid = 7;
+		spec.gid = 8;
+		ck_assert_int_eq(plan_make(&spec, &site, NULL, &p, &err), 0);
+		show(&p, &out);
+		ck_assert_msg(strstr(out.text, rows[i].has), "%zu: %s", i, out.text);
+		ck_assert_msg(!strstr(out.text, rows[i].has_not), "%zu: %s", i, out.text);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("plan");
 
 	tcase_add_loop_test(tc, make, 0, ARRAY_SIZE(cases));
 	tcase_add_test(tc, devices);
+	tcase_add_test(tc, own_namespaces);
 	return unit_run("plan", tc);
 }
