@@ -350,9 +350,10 @@ static int local_bind(void *ctx, int src_fd, int dst_fd, unsigned int flags, str
 	return flags & ARM_DEV ? dev_tree(tree, err) : 0;
 }
 
-static int local_overlay(void *ctx, const struct room_spec *spec, int *root_fd, struct berth_err *err)
+static int local_overlay(void *ctx, const struct room_spec *spec, int points, int *root_fd,
+			 struct berth_err *err)
 {
-	return overlay_attach(ctx, spec, root_fd, err);
+	return overlay_attach(ctx, spec, points, root_fd, err);
 }
 
 /*
@@ -382,13 +383,10 @@ static int local_procfs(void *ctx, int dst_fd, struct berth_err *err)
 
 static int local_finish(void *ctx, struct berth_err *err)
 {
-	struct mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
 	struct arm_local *l = ctx;
 
 	if (l->root_fd < 0)
 		return berth_fail(err, BERTH_EBUG, 0, "the room has no root");
-	if (l->seal && sys_mount_setattr(l->root_fd, "", AT_EMPTY_PATH, &readonly) < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot make the room's root read-only");
 	if (fchdir(l->root_fd) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot go to the room's root");
 	cleanup_close_fn(&l->root_fd);

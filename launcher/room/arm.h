@@ -46,8 +46,9 @@ struct arm {
 	int (*root_image)(void *ctx, int image_fd, int entries_fd, int *ret_root, struct berth_err *err);
 	/* A clone of 'src_fd' with its submounts on 'dst_fd', a place below the room's root. */
 	int (*bind)(void *ctx, int src_fd, int dst_fd, unsigned int flags, struct berth_err *err);
-	/* Layers of 'spec' over the root (overlay.h), and *root_fd is the new one; NULL: none can be. */
-	int (*overlay)(void *ctx, const struct room_spec *spec, int *root_fd, struct berth_err *err);
+	/* Layers of 'spec' over the root (overlay.h), below them the directory 'points' (-1: none); *root_fd
+	 * is the new one. NULL: none can be. */
+	int (*overlay)(void *ctx, const struct room_spec *spec, int points, int *root_fd, struct berth_err *err);
 	/* A proc file system of this process's PID namespace; NULL where rooms have none. */
 	int (*procfs)(void *ctx, int dst_fd, struct berth_err *err);
 	/* The room's root becomes "/" of the namespace; nothing of the host's tree is left. */
@@ -67,7 +68,6 @@ struct arm_local {
 	struct overlay_servers *over; /* of the layers; NULL: there are none */
 	bool own_ns;   /* in a user namespace of the room's */
 	bool writable; /* the root directory is */
-	bool seal;     /* the root becomes read-only at last */
 	bool have_dev; /* the host's /dev, so that nothing else gets device nodes */
 	dev_t dev_dev;
 	ino_t dev_ino;

@@ -157,12 +157,26 @@ static int entries_make(const struct build *b, struct berth_err *err)
 	return fd;
 }
 
-/* Layers over the root that is there; for an image file that was served with the mount points in it. */
-static int attach_layers(struct build *b, const struct room_spec *spec, struct berth_err *err)
+/* Layers over the root that is there; 'points' (-1: none) is the lowest, with its mount points. */
+static int attach_layers(struct build *b, const struct room_spec *spec, int points, struct berth_err *err)
 {
 	if (!b->arm->overlay)
 		return berth_fail(err, BERTH_EBUG, 0, "a room in a step has no overlays");
-	return b->arm->overlay(b->arm->ctx, spec, &b->root_fd, err);
+	return b->arm->overlay(b->arm->ctx, spec, points, &b->root_fd, err);
+}
+
+static int attach_dir_layers(struct build *b, const struct room_spec *spec, int dir_fd,
+			     const struct skeleton_target *targets, size_t n, struct berth_err *err)
+{
+	cleanup_close int points = -1;
+
+	if (mkdirat(b->tmp_fd, "points", 0755) < 0 ||
+	    (points = openat(b->tmp_fd, "points", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make mount points");
+	if (skeleton_layer(dir_fd, points, targets, n, err) < 0 ||
+	    b->arm->root_dir(b->arm->ctx, dir_fd, &b->root_fd, err) < 0)
+		return -1;
+	return attach_layers(b, spec, points, err);
 }
 
 static int attach_dir(struct build *b, const struct room_spec *spec, int dir_fd, struct berth_err *err)
@@ -177,12 +191,8 @@ static int attach_dir(struct build *b, const struct room_spec *spec, int dir_fd,
 			targets[n++] = (struct skeleton_target){ b->v[i].mount->target, b->v[i].dir };
 	if (spec->writable)
 		return b->arm->root_dir(b->arm->ctx, dir_fd, &b->root_fd, err);
-	if (overlay_wanted(spec)) {
-		if (b->arm->root_dir(b->arm->ctx, dir_fd, &b->root_fd, err) < 0 ||
-		    attach_layers(b, spec, err) < 0)
-			return -1;
-		return skeleton_make(b->root_fd, targets, n, err);
-	}
+	if (overlay_wanted(spec))
+		return attach_dir_layers(b, spec, dir_fd, targets, n, err);
 	return skeleton_root(b->arm, dir_fd, b->tmp_fd, targets, n, &b->root_fd, err);
 }
 
@@ -197,7 +207,7 @@ static int attach_root(struct build *b, const struct room_spec *spec, int image_
 		if (b->arm->root_image(b->arm->ctx, image_fd, entries, &b->root_fd, err) < 0)
 			return -1;
 		if (overlay_wanted(spec))
-			return attach_layers(b, spec, err);
+			return attach_layers(b, spec, -1, err);
 		prime_names(b->root_fd);
 		return 0;
 	}

@@ -18,7 +18,7 @@
 
 /* What the mount is made of; -1: not there. */
 struct layers {
-	int lower[OVERLAYS_MAX + 1]; /* topmost first, the image last */
+	int lower[OVERLAYS_MAX + 2]; /* topmost first, then mount points, the image last */
 	size_t n;
 	int upper, work;
 };
@@ -180,15 +180,18 @@ static int make_mount(const struct layers *y, bool own_ns, struct berth_err *err
 
 	for (size_t i = 0; i < y->n; i++)
 		put_path(&lower, y->lower[i]);
-	put_path(&upper, y->upper);
-	put_path(&work, y->work);
+	if (y->upper >= 0) {
+		put_path(&upper, y->upper);
+		put_path(&work, y->work);
+	}
 	if (!strbuf_ok(&lower) || !strbuf_ok(&upper) || !strbuf_ok(&work))
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot stack overlays");
 	if (fs >= 0 && set_text(fs, "source", "berth") == 0 && set_text(fs, "lowerdir", lower.text) == 0 &&
-	    set_text(fs, "upperdir", upper.text) == 0 && set_text(fs, "workdir", work.text) == 0 &&
+	    (y->upper < 0 || (set_text(fs, "upperdir", upper.text) == 0 && set_text(fs, "workdir", work.text) == 0)) &&
 	    (!own_ns || sys_fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) == 0) &&
 	    sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		mnt = sys_fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		mnt = sys_fsmount(fs, FSMOUNT_CLOEXEC,
+				  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (y->upper < 0 ? MOUNT_ATTR_RDONLY : 0));
 	if (mnt >= 0)
 		return mnt;
 	berth_fail(err, BERTH_EDENIED, errno, "cannot stack overlays");
@@ -198,22 +201,39 @@ static int make_mount(const struct layers *y, bool own_ns, struct berth_err *err
 			       "overlay), or in memory: --writable-tmpfs");
 }
 
-int overlay_attach(struct arm_local *l, const struct room_spec *spec, int *root_fd, struct berth_err *err)
+/* A layer that 'fd' stays open beside. */
+static int add_copy(struct layers *y, int fd, struct berth_err *err)
+{
+	y->lower[y->n] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (y->lower[y->n] < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot keep a layer open");
+	y->n++;
+	return 0;
+}
+
+/* Somewhere to write to, where it was asked for. KERNEL: a mount without may lack it, but not have one layer. */
+static int add_memory(struct arm_local *l, struct layers *y, const struct room_spec *spec, struct berth_err *err)
+{
+	cleanup_close int tmp = -1;
+
+	if (y->upper >= 0 || (!spec->writable_tmpfs && y->n > 1))
+		return 0;
+	if (arm_local_memory(l, spec->tmpfs_bytes, &tmp, err) < 0)
+		return -1;
+	return add_upper(y, tmp, err);
+}
+
+int overlay_attach(struct arm_local *l, const struct room_spec *spec, int points, int *root_fd,
+		   struct berth_err *err)
 {
 	cleanup(layers_done) struct layers y = { .upper = -1, .work = -1 };
-	cleanup_close int tmp = -1, mnt = -1;
+	cleanup_close int mnt = -1;
 
 	for (size_t i = 0; i < spec->overlays.n; i++)
 		if (add_layer(l, &y, i, &spec->overlays.v[i], err) < 0)
 			return berth_context(err, "overlay '%s'", spec->overlays.v[i].path);
-	y.lower[y.n] = fcntl(*root_fd, F_DUPFD_CLOEXEC, 0);
-	if (y.lower[y.n] < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot keep the room's root open");
-	y.n++;
-	l->seal = y.upper < 0 && !spec->writable_tmpfs;
-	/* Mount points that the image lacks are made in it, where nothing else is written. */
-	if (y.upper < 0 && (arm_local_memory(l, l->seal ? ARM_SMALL : spec->tmpfs_bytes, &tmp, err) < 0 ||
-			    add_upper(&y, tmp, err) < 0))
+	if ((points >= 0 && add_copy(&y, points, err) < 0) || add_copy(&y, *root_fd, err) < 0 ||
+	    add_memory(l, &y, spec, err) < 0)
 		return -1;
 	mnt = make_mount(&y, l->own_ns, err);
 	return mnt < 0 ? -1 : arm_local_replace_root(l, mnt, root_fd, err);

@@ -40,8 +40,9 @@ bool overlay_wanted(const struct room_spec *spec);
 
 /*
  * Put the layers over the room's root 'l->root_fd', which *root_fd is a copy of; both become the
- * new root. It can be written to until arm->finish(), so that mount points can be made.
+ * new root. 'points' (-1: none) is a directory that becomes the layer next to the image.
  */
-int overlay_attach(struct arm_local *l, const struct room_spec *spec, int *root_fd, struct berth_err *err);
+int overlay_attach(struct arm_local *l, const struct room_spec *spec, int points, int *root_fd,
+		   struct berth_err *err);
 
 #endif

@@ -307,16 +307,75 @@ int skeleton_root(const struct arm *arm, int image_fd, int tmp_fd, const struct 
 	return 0;
 }
 
-int skeleton_make(int root_fd, const struct skeleton_target *targets, size_t n, struct berth_err *err)
+/* Where the directory 'fd', which lies in the image 'image_fd', really is in it, without links: "" or "/usr/lib". */
+static int place_of(int image_fd, int fd, char out[PATH_MAX], struct berth_err *err)
+{
+	char top[PATH_MAX], full[PATH_MAX], name[32];
+	ssize_t n, m;
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", image_fd);
+	n = readlink(name, top, sizeof(top) - 1);
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	m = readlink(name, full, sizeof(full) - 1);
+	if (n < 0 || m < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot find a mount point's directory");
+	if (n == 1)
+		n = 0; /* the image is the host's "/" */
+	full[m] = '\0';
+	if (m < n || memcmp(full, top, (size_t)n) != 0 || (full[n] != '/' && full[n] != '\0'))
+		return berth_fail(err, BERTH_EIMAGE, 0, "a mount point's directory was moved out of the image");
+	memcpy(out, full + n, (size_t)(m - n) + 1);
+	return 0;
+}
+
+/* The directories of 'place' in the layer 'at', with the modes that they have in the image. */
+static int copy_chain(int image_fd, int at, const char *place, int *ret_fd, struct berth_err *err)
+{
+	cleanup_close int from = fcntl(image_fd, F_DUPFD_CLOEXEC, 0), to = fcntl(at, F_DUPFD_CLOEXEC, 0);
+
+	for (const char *p = place + strspn(place, "/"); *p && from >= 0 && to >= 0; p += strspn(p, "/")) {
+		char name[NAME_MAX + 1];
+		size_t n = strcspn(p, "/");
+		struct stat st;
+		int next;
+
+		if (n > NAME_MAX)
+			return berth_fail(err, BERTH_EIMAGE, ENAMETOOLONG, "'%s'", place);
+		memcpy(name, p, n);
+		name[n] = '\0';
+		p += n;
+		next = openat(from, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		cleanup_close_fn(&from);
+		from = next;
+		if (from < 0 || fstat(from, &st) < 0 || (mkdirat(to, name, 0755) < 0 && errno != EEXIST))
+			return berth_fail(err, BERTH_ESYS, errno, "cannot make mount points in '%s'", place);
+		next = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		cleanup_close_fn(&to);
+		to = next;
+		if (to < 0 || fchmod(to, st.st_mode & 0777) < 0)
+			return berth_fail(err, BERTH_ESYS, errno, "cannot make mount points in '%s'", place);
+	}
+	if (from < 0 || to < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make mount points");
+	*ret_fd = take_fd(&to);
+	return 0;
+}
+
+int skeleton_layer(int image_fd, int layer_fd, const struct skeleton_target *targets, size_t n,
+		   struct berth_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		cleanup_close int fd = -1;
+		cleanup_close int fd = -1, to = -1;
 		const char *want = targets[i].path;
-		ssize_t len = deepest(root_fd, want, &fd, err);
+		ssize_t len = deepest(image_fd, want, &fd, err);
+		char place[PATH_MAX];
 
 		if (len < 0)
 			return -1;
-		if ((size_t)len < strlen(want) && make_chain(fd, want + len + 1, targets[i].dir, err) < 0)
+		if ((size_t)len == strlen(want))
+			continue;
+		if (place_of(image_fd, fd, place, err) < 0 || copy_chain(image_fd, layer_fd, place, &to, err) < 0 ||
+		    make_chain(to, want + len + 1, targets[i].dir, err) < 0)
 			return -1;
 	}
 	return 0;

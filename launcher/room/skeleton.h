@@ -35,7 +35,11 @@ struct skeleton_target {
 int skeleton_root(const struct arm *arm, int image_fd, int tmp_fd, const struct skeleton_target *targets,
 		  size_t n, int *ret_root, struct berth_err *err);
 
-/* Make those 'targets' that are absent, in a root that can be written to. */
-int skeleton_make(int root_fd, const struct skeleton_target *targets, size_t n, struct berth_err *err);
+/*
+ * For an image that layers are put over: make those 'targets' that it lacks in the empty directory
+ * 'layer_fd', below copies of the directories they are missing in, to be a layer over the image.
+ */
+int skeleton_layer(int image_fd, int layer_fd, const struct skeleton_target *targets, size_t n,
+		   struct berth_err *err);
 
 #endif

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/magic.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,8 +24,15 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
+#include "libimage/base/log.h"
 
 enum { NUMBER_TEXT = 24 };
+
+static void fclose_fn(FILE **f)
+{
+	if (*f)
+		(void)fclose(*f);
+}
 
 /* Setuid programs of the package uidmap, which write what only root may into a process's maps. */
 static const char *const mapper[] = { "/usr/bin/newuidmap", "/usr/bin/newgidmap" };
@@ -86,12 +95,43 @@ static bool range_of(const char *path, const char *user, uid_t uid, struct subid
 	return n >= 0 && subid_find(text, (size_t)n, user, uid, ret);
 }
 
+static bool in_range(unsigned long id, const struct subid_range *r)
+{
+	return id >= r->first && id - r->first < r->count;
+}
+
+/*
+ * Is somebody's number in a range? Who maps it would be him, on network file systems too. The local
+ * files are looked at; a directory service's users lie where its administrator has put them.
+ */
+static bool is_taken(const struct subid_range range[2])
+{
+	cleanup(fclose_fn) FILE *users = fopen("/etc/passwd", "re");
+	cleanup(fclose_fn) FILE *groups = fopen("/etc/group", "re");
+	const struct passwd *pw;
+	const struct group *gr;
+
+	while (users && (pw = fgetpwent(users)))
+		if (in_range(pw->pw_uid, &range[0]))
+			return true;
+	while (groups && (gr = fgetgrent(groups)))
+		if (in_range(gr->gr_gid, &range[1]))
+			return true;
+	return false;
+}
+
 /* The ranges can be had: they are there, and a setuid program may still gain what it needs. */
 static bool can_map(const char *user, uid_t uid, struct subid_range range[2])
 {
-	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0 && access(mapper[0], X_OK) == 0 &&
-	       access(mapper[1], X_OK) == 0 && range_of("/etc/subuid", user, uid, &range[0]) &&
-	       range_of("/etc/subgid", user, uid, &range[1]);
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0 || access(mapper[0], X_OK) < 0 ||
+	    access(mapper[1], X_OK) < 0 || !range_of("/etc/subuid", user, uid, &range[0]) ||
+	    !range_of("/etc/subgid", user, uid, &range[1]))
+		return false;
+	if (!is_taken(range))
+		return true;
+	log_line(LOG_WARN, "your numbers in /etc/subuid or /etc/subgid are also other users': not used; "
+			   "the administrator should give you others");
+	return false;
 }
 
 /* Become newuidmap or newgidmap for the process 'target', whose number outside is 'own'. */

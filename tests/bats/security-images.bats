@@ -125,7 +125,7 @@ fuse_options()
 	done
 }
 
-@test "T46 a room's mounts cannot be taken away, nor given other options, from inside" {
+@test "T27 T46 a room's mounts cannot be taken away, nor given other options, from inside" {
 	local mode image i
 
 	cc -static -Os -D_GNU_SOURCE -o "$SCRATCH/detach" "$HARNESS/detach.c"
