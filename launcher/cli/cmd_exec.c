@@ -50,12 +50,6 @@ static void job_done(struct job *j)
 	room_spec_done(&j->spec);
 }
 
-static void fclose_fn(FILE **f)
-{
-	if (*f)
-		(void)fclose(*f);
-}
-
 static int no_memory(struct berth_err *err)
 {
 	return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read the command line");
@@ -77,7 +71,7 @@ static int keep(char **ret, const char *text, struct berth_err *err)
  */
 static const struct passwd *passwd_of(uid_t uid)
 {
-	cleanup(fclose_fn) FILE *f = fopen("/etc/passwd", "re");
+	cleanup_fclose FILE *f = fopen("/etc/passwd", "re");
 	const struct passwd *pw;
 
 	while (f && (pw = fgetpwent(f)))
@@ -88,7 +82,7 @@ static const struct passwd *passwd_of(uid_t uid)
 
 static const struct group *group_of(gid_t gid)
 {
-	cleanup(fclose_fn) FILE *f = fopen("/etc/group", "re");
+	cleanup_fclose FILE *f = fopen("/etc/group", "re");
 	const struct group *gr;
 
 	while (f && (gr = fgetgrent(f)))

@@ -28,12 +28,6 @@
 
 enum { NUMBER_TEXT = 24 };
 
-static void fclose_fn(FILE **f)
-{
-	if (*f)
-		(void)fclose(*f);
-}
-
 /* Setuid programs of the package uidmap, which write what only root may into a process's maps. */
 static const char *const mapper[] = { "/usr/bin/newuidmap", "/usr/bin/newgidmap" };
 
@@ -69,9 +63,15 @@ static int map_one(uid_t in_uid, uid_t uid, gid_t in_gid, gid_t gid, struct bert
 
 	(void)snprintf(uid_map, sizeof(uid_map), "%u %u 1\n", in_uid, uid);
 	(void)snprintf(gid_map, sizeof(gid_map), "%u %u 1\n", in_gid, gid);
-	if (proc_write("/proc/self/setgroups", "deny", err) < 0 ||
-	    proc_write("/proc/self/uid_map", uid_map, err) < 0)
+	if (proc_write("/proc/self/setgroups", "deny", err) < 0)
 		return -1;
+	if (proc_write("/proc/self/uid_map", uid_map, err) < 0) {
+		/* KERNEL: since 5.12 root's number is mapped only by who had CAP_SETFCAP. */
+		if (uid == 0 && err->sys == EPERM)
+			berth_hint(err, "root of this container may not make user namespaces: give it the "
+					"capability CAP_SETFCAP, or run as another user in it");
+		return -1;
+	}
 	return proc_write("/proc/self/gid_map", gid_map, err);
 }
 
@@ -106,8 +106,8 @@ static bool in_range(unsigned long id, const struct subid_range *r)
  */
 static bool is_taken(const struct subid_range range[2])
 {
-	cleanup(fclose_fn) FILE *users = fopen("/etc/passwd", "re");
-	cleanup(fclose_fn) FILE *groups = fopen("/etc/group", "re");
+	cleanup_fclose FILE *users = fopen("/etc/passwd", "re");
+	cleanup_fclose FILE *groups = fopen("/etc/group", "re");
 	const struct passwd *pw;
 	const struct group *gr;
 

@@ -6,7 +6,8 @@
  * it may stand once, a missing '=' or a control character is an error with its line number.
  * The file is opened without following links, checked on the descriptor (regular, owned by
  * root or by 'trusted_uid', writable by its owner only, one link, at most CONF_BYTES_MAX) and
- * only then read.
+ * only then read. In a user namespace without numbers for all, root's files may show as the
+ * overflow uid's.
  */
 #ifndef BERTH_CONF_H
 #define BERTH_CONF_H
