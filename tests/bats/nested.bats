@@ -82,10 +82,10 @@ in_crun()
 
 @test "nested: in a container of crun's" {
 	need_command crun python3
-	# what is bound must have its place in the image of the outer container
-	as_user cp -r "$ROOM_DIR" "$SCRATCH/root"
-	as_user mkdir -p "$SCRATCH/root$BERTH_PREFIX" "$SCRATCH/root$(dirname "$ROOM_SQUASHFS")" "$SCRATCH/root$SCRATCH"
-	as_user touch "$SCRATCH/root$SCRATCH/job"
+	# what is bound must have its place in the image of the outer container, and be nobody's to change
+	cp -r "$ROOM_DIR" "$SCRATCH/root"
+	mkdir -p "$SCRATCH/root$BERTH_PREFIX" "$SCRATCH/root$(dirname "$ROOM_SQUASHFS")" "$SCRATCH/root$SCRATCH"
+	touch "$SCRATCH/root$SCRATCH/job"
 	as_user tee "$SCRATCH/job" >/dev/null <<-EOF
 		$BERTH_PREFIX/bin/berth exec $ROOM_DIR sh -c 'id -u; cat /etc/os-release'
 		$BERTH_PREFIX/bin/berth exec $ROOM_SQUASHFS sh -c 'id -u; cat /etc/os-release'
