@@ -9,9 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +17,7 @@
 #include "launcher/cli/cli.h"
 #include "launcher/cli/flags.h"
 #include "launcher/cli/image.h"
+#include "launcher/cli/names.h"
 #include "launcher/cli/status.h"
 #include "launcher/room/pidns.h"
 #include "launcher/room/room.h"
@@ -55,42 +54,6 @@ static int no_memory(struct berth_err *err)
 	return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read the command line");
 }
 
-/* Copy 'text' (may be NULL) into the empty field 'ret'. */
-static int keep(char **ret, const char *text, struct berth_err *err)
-{
-	if (!text)
-		return 0;
-	*ret = strdup(text);
-	return *ret ? 0 : no_memory(err);
-}
-
-/*
- * The caller's entries. Local ones are read without the name service: its set-up is a tenth of
- * a start on a directory image, and every usual nsswitch.conf asks "files" first. NIS lines
- * ("+name") are no entries.
- */
-static const struct passwd *passwd_of(uid_t uid)
-{
-	cleanup_fclose FILE *f = fopen("/etc/passwd", "re");
-	const struct passwd *pw;
-
-	while (f && (pw = fgetpwent(f)))
-		if (pw->pw_uid == uid && pw->pw_name[0] != '+' && pw->pw_name[0] != '-')
-			return pw;
-	return getpwuid(uid);
-}
-
-static const struct group *group_of(gid_t gid)
-{
-	cleanup_fclose FILE *f = fopen("/etc/group", "re");
-	const struct group *gr;
-
-	while (f && (gr = fgetgrent(f)))
-		if (gr->gr_gid == gid && gr->gr_name[0] != '+' && gr->gr_name[0] != '-')
-			return gr;
-	return getgrgid(gid);
-}
-
 /* Where the caller is, and by which numbers the system knows him. */
 static void fill_place(struct room_spec *spec)
 {
@@ -102,28 +65,6 @@ static void fill_place(struct room_spec *spec)
 		free(spec->cwd);
 		spec->cwd = NULL;
 	}
-}
-
-/*
- * Who the caller is. The home is passwd's, as with other runtimes: a HOME that points elsewhere
- * is a trick for one program, not where the user lives. Without an entry in passwd HOME is all
- * there is.
- */
-static int fill_names(struct room_spec *spec, struct berth_err *err)
-{
-	const struct passwd *pw = passwd_of(spec->uid);
-	const struct group *gr;
-	const char *home = getenv("HOME");
-
-	if (pw) {
-		home = pw->pw_dir;
-		if (keep(&spec->user, pw->pw_name, err) < 0)
-			return -1;
-	}
-	if (home && path_is_target(home) && keep(&spec->home, home, err) < 0)
-		return -1;
-	gr = group_of(spec->gid);
-	return gr ? keep(&spec->group, gr->gr_name, err) : 0;
 }
 
 /* Parse everything that was said. Returns 1 when --help was asked for, 0, or -1. */
@@ -202,7 +143,7 @@ static int enter(struct job *j, const char *prompt, const char *program, struct 
 	/* The site's file and the name service before the user namespace: in it nothing is root's, and
 	 * winbind's module, for one, talks to no other's socket. Then what takes time in another process;
 	 * the rest of what this one needs it finds out meanwhile. */
-	if (site_load(&site, err) < 0 || fill_names(&j->spec, err) < 0 ||
+	if (site_load(&site, err) < 0 || names_fill(&j->spec, err) < 0 ||
 	    room_begin(spec, &start, &j->stamps, err) < 0)
 		return -1;
 	log_line(LOG_DETAIL, "image %s", spec->image);

@@ -57,6 +57,24 @@ static bool split(const char *line, size_t n, struct id_line *ret)
 	return read_id(id, (size_t)((id_end ? id_end : end) - id), &ret->id);
 }
 
+size_t plan_find_id(const char *text, size_t n, unsigned long id, const char **ret)
+{
+	struct id_line found;
+
+	for (const char *p = text, *end = text + n; p < end;) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		size_t len = (size_t)((nl ? nl : end) - p);
+
+		if (len > 0 && *p != '+' && *p != '-' && *p != '#' && !has_control(p, len) &&
+		    split(p, len, &found) && found.id == id) {
+			*ret = p;
+			return len;
+		}
+		p += len + 1;
+	}
+	return 0;
+}
+
 int plan_merge_ids(const char *text, size_t n, const char *line, struct strbuf *out)
 {
 	struct id_line mine, other;

@@ -60,4 +60,10 @@ void plan_done(struct plan *p);
  */
 int plan_merge_ids(const char *text, size_t n, const char *line, struct strbuf *out);
 
+/*
+ * The first line of 'id' in the 'n' bytes of a passwd or group file, as libc's readers take it, in
+ * *ret; its length, or 0 where there is none. Lines of NIS ("+name") are nobody's.
+ */
+size_t plan_find_id(const char *text, size_t n, unsigned long id, const char **ret);
+
 #endif

@@ -62,10 +62,44 @@ START_TEST(merge)
 }
 END_TEST
 
+/* The line of 2001; NULL: none. */
+static const struct {
+	const char *text;
+	size_t n;
+	const char *line;
+} finds[] = {
+	{ B("root:x:0:0::/:\nann:x:2001:5::/h:/s\nbob:x:2001:6::/:\n"), "ann:x:2001:5::/h:/s" },
+	{ B("ann:x:2001:5::/h:/s"), "ann:x:2001:5::/h:/s" },
+	{ B("ann:x:02001:5::/h:/s\n"), "ann:x:02001:5::/h:/s" },
+	{ B("ann:x:2001"), "ann:x:2001" },
+	{ B(""), NULL },
+	{ B("\n\n"), NULL },
+	{ B("ann:x:20010:5::/h:/s\n"), NULL },
+	{ B("ann:x:200:2001::/h:/s\n"), NULL },
+	{ B("ann:2001:5::\n"), NULL },
+	{ B("+ann:x:2001:5::/h:/s\n"), NULL },
+	{ B("-ann:x:2001:5::/h:/s\n"), NULL },
+	{ B("#ann:x:2001:5::/h:/s\n"), NULL },
+	{ B(":x:2001:5::/h:/s\n"), NULL },
+	{ B("ann:x::5::/h:/s\n"), NULL },
+	{ B("ann:x:2001:5:\x1b:/h:/s\n"), NULL },
+};
+
+START_TEST(find)
+{
+	const char *line = NULL;
+	size_t n = plan_find_id(finds[_i].text, finds[_i].n, 2001, &line);
+
+	ck_assert_uint_eq(n, finds[_i].line ? strlen(finds[_i].line) : 0);
+	ck_assert(n == 0 || memcmp(line, finds[_i].line, n) == 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("ids");
 
 	tcase_add_loop_test(tc, merge, 0, ARRAY_SIZE(cases));
+	tcase_add_loop_test(tc, find, 0, ARRAY_SIZE(finds));
 	return unit_run("ids", tc);
 }
