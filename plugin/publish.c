@@ -209,6 +209,11 @@ int publish_setting(const struct option_row *row, const char *lines, bool image,
 	const char *before;
 	char var[64];
 
+	if (!(row->faces & FACE_STEPS)) {
+		if (image && users_variable(row, var))
+			slurm_info("berth: warning: %s is for use without Slurm, and ignored", var);
+		return 0;
+	}
 	(void)snprintf(var, sizeof(var), VAR_PREFIX "%s", row->env);
 	before = getenv(var);
 	if (!before && image && users_lines(row, &before, err) < 0)

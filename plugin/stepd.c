@@ -132,7 +132,7 @@ static int read_settings(char *const *env, struct room_spec *spec, struct berth_
 		const char *lines;
 		char var[64];
 
-		if (!option_rows[i].env || !(option_rows[i].faces & (FACE_SLURM | FACE_ENV)))
+		if (!option_rows[i].env || !(option_rows[i].faces & FACE_STEPS))
 			continue;
 		(void)snprintf(var, sizeof(var), VAR_PREFIX "%s", option_rows[i].env);
 		lines = job_env_get(env, var);

@@ -71,10 +71,13 @@ static void fill_place(struct room_spec *spec)
 static int job_parse(struct job *j, int argc, char **argv, int words, struct berth_err *err)
 {
 	const char *const *env = (const char *const *)environ;
+	cleanup(bind_list_done) struct bind_list from_env = { 0 };
 
 	fill_place(&j->spec);
 	if (options_from_env(env, &j->spec, err) < 0)
 		return -1;
+	from_env = j->spec.binds;
+	j->spec.binds = (struct bind_list){ 0 };
 	if (cli_global.verbose || cli_global.quiet) {
 		j->spec.verbose = cli_global.verbose;
 		j->spec.quiet = cli_global.quiet;
@@ -83,6 +86,8 @@ static int job_parse(struct job *j, int argc, char **argv, int words, struct ber
 		return -1;
 	if (j->flags.help)
 		return 1;
+	if (bind_list_append(&j->spec.binds, &from_env, err) < 0)
+		return -1;
 	cli_log_level(j->spec.verbose, j->spec.quiet);
 	j->argc = argc - j->flags.first;
 	j->argv = argv + j->flags.first;

@@ -12,29 +12,6 @@
 #include "libimage/base/err.h"
 #include "libimage/base/path.h"
 
-/* 'cwd' with the leading "." and ".." of 'text' worked out, and what is left of 'text'. */
-static char *climb(const char *cwd, const char *text)
-{
-	cleanup_free char *dir = strdup(cwd);
-
-	if (!dir)
-		return NULL;
-	for (;;) {
-		size_t n = strcspn(text, "/");
-
-		if (n > 2 || n == 0 || strncmp(text, "..", n) != 0)
-			break;
-		if (n == 2) {
-			char *slash = strrchr(dir, '/');
-
-			slash[slash == dir ? 1 : 0] = '\0';
-		}
-		text += n;
-		text += strspn(text, "/");
-	}
-	return path_join(dir, text);
-}
-
 int image_path(const char *text, const char *cwd, char **ret, struct berth_err *err)
 {
 	char *path;
@@ -47,10 +24,9 @@ int image_path(const char *text, const char *cwd, char **ret, struct berth_err *
 		berth_fail(err, BERTH_EUSAGE, 0, "'%.200s' is relative to a directory that is gone", text);
 		return berth_hint(err, "name the image by its absolute path");
 	}
-	path = text[0] == '/' ? strdup(text) : climb(cwd, text);
+	path = path_from(text[0] == '/' ? "/" : cwd, text);
 	if (!path)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep the image's name");
-	path_tidy(path);
 	if (strlen(path) >= PATH_MAX) {
 		free(path);
 		return berth_fail(err, BERTH_EUSAGE, ENAMETOOLONG, "'%.200s...'", text);

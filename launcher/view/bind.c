@@ -56,17 +56,25 @@ static char *unescape(const char *text, size_t n)
 	return out;
 }
 
-static int check_source(const char *source, struct berth_err *err)
+/* Where the caller stands, 'cwd', is known on his command line, and not where a site or a job asks. */
+static int take_source(char **source_p, const char *cwd, struct berth_err *err)
 {
+	char *source = *source_p, *whole;
+
 	if (source[0] == '\0')
 		return berth_fail(err, BERTH_EUSAGE, 0, "a bind without a source");
-	if (source[0] != '/') {
+	if (source[0] != '/' && !cwd) {
 		berth_fail(err, BERTH_EUSAGE, 0, "the bind source '%s' is not absolute", source);
 		return berth_hint(err, "a bind is /SOURCE[:/TARGET[:ro]]; for one below this directory write "
 				       "$PWD/SOURCE");
 	}
-	if (strlen(source) >= PATH_MAX)
-		return berth_fail(err, BERTH_EUSAGE, ENAMETOOLONG, "the bind source '%.100s...'", source);
+	whole = path_from(source[0] == '/' ? "/" : cwd, source);
+	if (!whole)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
+	free(source);
+	*source_p = whole;
+	if (strlen(whole) >= PATH_MAX)
+		return berth_fail(err, BERTH_EUSAGE, ENAMETOOLONG, "the bind source '%.100s...'", whole);
 	return 0;
 }
 
@@ -118,7 +126,7 @@ static int parse_flags(const char *text, size_t n, bool *ret_readonly, struct be
 	return 0;
 }
 
-int bind_parse(const char *text, struct bind_list *list, struct berth_err *err)
+int bind_parse_at(const char *text, const char *cwd, struct bind_list *list, struct berth_err *err)
 {
 	const char *part[BIND_PARTS] = { text, NULL, NULL }, *end = NULL;
 	cleanup_free char *source = NULL, *target = NULL;
@@ -139,9 +147,8 @@ int bind_parse(const char *text, struct bind_list *list, struct berth_err *err)
 	source = unescape(part[0], n > 1 ? (size_t)(part[1] - 1 - part[0]) : strlen(part[0]));
 	if (!source)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
-	if (check_source(source, err) < 0)
+	if (take_source(&source, cwd, err) < 0)
 		return -1;
-	path_tidy(source);
 	if (n > 1)
 		target = unescape(part[1], n > 2 ? (size_t)(part[2] - 1 - part[1]) : strlen(part[1]));
 	else
@@ -204,7 +211,7 @@ static void bind_list_cut(struct bind_list *list, size_t n)
 	}
 }
 
-int bind_parse_list(const char *text, struct bind_list *list, struct berth_err *err)
+int bind_parse_list_at(const char *text, const char *cwd, struct bind_list *list, struct berth_err *err)
 {
 	size_t before = list->n;
 
@@ -218,7 +225,7 @@ int bind_parse_list(const char *text, struct bind_list *list, struct berth_err *
 				bind_list_cut(list, before);
 				return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
 			}
-			if (bind_parse(one, list, err) < 0) {
+			if (bind_parse_at(one, cwd, list, err) < 0) {
 				bind_list_cut(list, before);
 				return -1;
 			}
@@ -226,4 +233,40 @@ int bind_parse_list(const char *text, struct bind_list *list, struct berth_err *
 		if (*end == '\0')
 			return 0;
 	}
+}
+
+int bind_parse(const char *text, struct bind_list *list, struct berth_err *err)
+{
+	return bind_parse_at(text, NULL, list, err);
+}
+
+int bind_parse_list(const char *text, struct bind_list *list, struct berth_err *err)
+{
+	return bind_parse_list_at(text, NULL, list, err);
+}
+
+static bool has_target(const struct bind_list *l, size_t n, const char *target)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(l->v[i].target, target) == 0)
+			return true;
+	return false;
+}
+
+int bind_list_append(struct bind_list *list, struct bind_list *more, struct berth_err *err)
+{
+	size_t before = list->n;
+	struct bind *v = reallocarray(list->v, before + more->n + 1, sizeof(*v));
+
+	if (!v)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
+	list->v = v;
+	for (size_t i = 0; i < more->n; i++) {
+		if (has_target(list, before, more->v[i].target))
+			continue;
+		v[list->n++] = more->v[i];
+		more->v[i] = (struct bind){ 0 };
+	}
+	bind_list_done(more);
+	return 0;
 }

@@ -17,7 +17,7 @@
 
 static int set_bind(struct room_spec *spec, const char *arg, struct berth_err *err)
 {
-	return bind_parse_list(arg, &spec->binds, err);
+	return bind_parse_list_at(arg, spec->cwd, &spec->binds, err);
 }
 
 static int set_pwd(struct room_spec *spec, const char *arg, struct berth_err *err)
@@ -218,9 +218,9 @@ const struct option_row option_rows[] = {
 	{ "net", NULL, 'n', NULL, "no network but a loopback of its own", "NET", "UNSHARE_NET", FACE_HERE, set_net },
 	{ "network", NULL, 0, "none", "the same as --net", "NETWORK", NULL, FACE_HERE, set_network },
 	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
-	  FACE_CLI | FACE_ENV, set_verbose },
+	  FACE_CLI | FACE_ENV | FACE_STEP, set_verbose },
 	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,
-	  FACE_CLI | FACE_ENV, set_quiet },
+	  FACE_CLI | FACE_ENV | FACE_STEP, set_quiet },
 };
 const size_t option_count = ARRAY_SIZE(option_rows);
 

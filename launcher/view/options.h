@@ -17,7 +17,9 @@
 enum option_face {
 	FACE_CLI = 1 << 0,   /* berth exec|run|shell --NAME */
 	FACE_SLURM = 1 << 1, /* srun|sbatch|salloc --container-NAME */
-	FACE_ENV = 1 << 2,   /* BERTH_ENV, APPTAINER_ENV, SINGULARITY_ENV; SLURM_BERTH_ENV to nodes */
+	FACE_ENV = 1 << 2,   /* BERTH_ENV, APPTAINER_ENV, SINGULARITY_ENV */
+	FACE_STEP = 1 << 3,  /* the variable concerns a step too, as SLURM_BERTH_ENV on the nodes */
+	FACE_STEPS = FACE_SLURM | FACE_STEP, /* either: the setting means something under Slurm */
 };
 
 struct option_row {
@@ -43,6 +45,7 @@ const struct option_row *option_by_letter(char letter);
  * Apply the variables of 'env' to 'spec', for rows of FACE_ENV: BERTH_X, else APPTAINER_X, else
  * SINGULARITY_X; an empty one counts as not set. A row without argument takes 1, yes, true, on
  * or 0, no, false, off. Call it before the command line's flags. BERTH_EUSAGE names the variable.
+ * Binds are relative to spec->cwd where that is known.
  */
 int options_from_env(const char *const *env, struct room_spec *spec, struct berth_err *err);
 

@@ -75,6 +75,16 @@ int bind_parse(const char *text, struct bind_list *list, struct berth_err *err);
  */
 int bind_parse_list(const char *text, struct bind_list *list, struct berth_err *err);
 
+/* The same for a caller who stands in 'cwd' (NULL: not known): SRC may be relative to it. */
+int bind_parse_at(const char *text, const char *cwd, struct bind_list *list, struct berth_err *err);
+int bind_parse_list_at(const char *text, const char *cwd, struct bind_list *list, struct berth_err *err);
+
+/*
+ * Move the binds of 'more' behind those of 'list', except where 'list' has that target already: what
+ * was said on the command line wins over a variable, and a variable's bind may lie inside of it.
+ */
+int bind_list_append(struct bind_list *list, struct bind_list *more, struct berth_err *err);
+
 void bind_list_done(struct bind_list *l);
 
 /*

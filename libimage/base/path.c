@@ -76,3 +76,28 @@ char *path_join(const char *dir, const char *name)
 		return NULL;
 	return out;
 }
+
+char *path_from(const char *cwd, const char *path)
+{
+	char *dir = strdup(cwd), *out = NULL;
+
+	while (dir && path[0] != '/') {
+		size_t n = strcspn(path, "/");
+
+		if (n > 2 || n == 0 || strncmp(path, "..", n) != 0)
+			break;
+		if (n == 2) {
+			char *slash = strrchr(dir, '/');
+
+			slash[slash == dir ? 1 : 0] = '\0';
+		}
+		path += n;
+		path += strspn(path, "/");
+	}
+	if (dir)
+		out = path_join(dir, path);
+	free(dir);
+	if (out)
+		path_tidy(out);
+	return out;
+}

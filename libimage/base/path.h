@@ -31,4 +31,11 @@ const char *path_base(const char *path);
 /* "dir/name" as a new string (caller frees), or NULL without memory. An absolute 'name' stands. */
 char *path_join(const char *dir, const char *name);
 
+/*
+ * 'path' as it is called from 'cwd', which getcwd() gave: "../b" from "/w/x" is "/w/b", tidy. Only
+ * leading dots are worked out, for what a later ".." leads to is the kernel's business. A new string
+ * (caller frees), or NULL without memory. An absolute 'path' stands, tidied.
+ */
+char *path_from(const char *cwd, const char *path);
+
 #endif

@@ -132,6 +132,69 @@ START_TEST(parse_many)
 }
 END_TEST
 
+/* From /w/x; what comes out as above. */
+static const struct {
+	const char *in, *out;
+} at[] = {
+	{ "data:/data", "/w/x/data>/data" },
+	{ "data", "/w/x/data>/w/x/data" },
+	{ ".", "/w/x>/w/x" },
+	{ "./a/./b/:/c:ro", "/w/x/a/b>/c!" },
+	{ "../b:/c", "/w/b>/c" },
+	{ "../../../b", "/b>/b" },
+	{ "..", "/w>/w" },
+	{ "..b:/c", "/w/x/..b>/c" },
+	{ "a/../b:/c", "/w/x/a/../b>/c" },	/* the kernel walks the source */
+	{ "a,/b,c:/d", "/w/x/a>/w/x/a /b>/b /w/x/c>/d" },
+	{ "a\\:b:/c", "/w/x/a:b>/c" },
+	{ "/a:/b:ro,c", NULL },			/* an option, and no such one */
+	{ "/a:b", NULL },
+	{ "a/../b", NULL },			/* as a target too: refused */
+	{ ":/b", NULL },
+	{ "../..", NULL },			/* on "/" */
+	{ "data:/data:rx", NULL },
+};
+
+START_TEST(parse_at)
+{
+	cleanup(bind_list_done) struct bind_list l = { 0 };
+	cleanup(strbuf_done) struct strbuf got = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+	int rc = bind_parse_list_at(at[_i].in, "/w/x", &l, &err);
+
+	if (!at[_i].out) {
+		ck_assert_msg(rc == -1, "'%s' was taken", at[_i].in);
+		ck_assert_int_eq(err.code, BERTH_EUSAGE);
+		ck_assert_uint_eq(l.n, 0);
+		return;
+	}
+	ck_assert_msg(rc == 0, "'%s': %s", at[_i].in, err.text);
+	for (size_t i = 0; i < l.n; i++)
+		strbuf_printf(&got, "%s%s>%s%s", i > 0 ? " " : "", l.v[i].source, l.v[i].target,
+			      l.v[i].readonly ? "!" : "");
+	ck_assert_str_eq(got.text, at[_i].out);
+}
+END_TEST
+
+/* The command line's, then the variable's but for targets that are taken. */
+START_TEST(append)
+{
+	cleanup(bind_list_done) struct bind_list l = { 0 }, more = { 0 }, none = { 0 };
+	struct berth_err err = BERTH_ERR_INIT;
+
+	ck_assert_int_eq(bind_parse_list("/a,/b:/c", &l, &err), 0);
+	ck_assert_int_eq(bind_parse_list("/d:/c,/e:/c/x,/f,/g:/f", &more, &err), 0);
+	ck_assert_int_eq(bind_list_append(&l, &more, &err), 0);
+	ck_assert_uint_eq(more.n, 0);
+	ck_assert_int_eq(bind_list_append(&l, &none, &err), 0);
+	ck_assert_uint_eq(l.n, 5);
+	ck_assert_str_eq(l.v[1].source, "/b");
+	ck_assert_str_eq(l.v[2].source, "/e");
+	ck_assert_str_eq(l.v[3].source, "/f");
+	ck_assert_str_eq(l.v[4].source, "/g"); /* among themselves they lie one over the other */
+}
+END_TEST
+
 START_TEST(too_long)
 {
 	cleanup(bind_list_done) struct bind_list l = { 0 };
@@ -156,6 +219,8 @@ int main(void)
 
 	tcase_add_loop_test(tc, parse_one, 0, ARRAY_SIZE(one));
 	tcase_add_loop_test(tc, parse_many, 0, ARRAY_SIZE(many));
+	tcase_add_loop_test(tc, parse_at, 0, ARRAY_SIZE(at));
+	tcase_add_test(tc, append);
 	tcase_add_test(tc, too_long);
 	return unit_run("bind", tc);
 }

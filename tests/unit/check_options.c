@@ -17,6 +17,7 @@ START_TEST(shape)
 
 		ck_assert(r->name && r->help && r->set && r->faces);
 		ck_assert_msg(!(r->faces & FACE_ENV) || r->env, "%s: no variable", r->name);
+		ck_assert_msg(!(r->faces & FACE_STEPS) || r->env, "%s: no way to the nodes", r->name);
 		/* SLURM: an option of a plugin is "container-" and this, shown in 80 columns. */
 		ck_assert_uint_lt(strlen(r->name), 24);
 		for (const char *p = r->name; *p; p++)
