@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "launcher/view/options.h"
+#include "launcher/view/set_view.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/num.h"
@@ -217,6 +218,12 @@ const struct option_row option_rows[] = {
 	{ "hostname", NULL, 0, "NAME", "this host name, with --uts", "HOSTNAME", NULL, FACE_HERE, set_hostname },
 	{ "net", NULL, 'n', NULL, "no network but a loopback of its own", "NET", "UNSHARE_NET", FACE_HERE, set_net },
 	{ "network", NULL, 0, "none", "the same as --net", "NETWORK", NULL, FACE_HERE, set_network },
+	{ "no-home", NULL, 0, NULL, "do not show the home", "NO_HOME", NULL,
+	  FACE_CLI | FACE_ENV, set_no_home },
+	{ "home", NULL, 'H', "SRC[:DST]", "show this directory as the home", "HOME", NULL,
+	  FACE_CLI | FACE_ENV, set_home },
+	{ "no-mount", NULL, 0, "WHAT,...", "leave these mounts out", "NO_MOUNT", NULL,
+	  FACE_CLI | FACE_ENV, set_no_mount },
 	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
 	  FACE_CLI | FACE_ENV | FACE_STEP, set_verbose },
 	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,

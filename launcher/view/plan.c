@@ -15,21 +15,22 @@
 static const struct {
 	const char *path;
 	unsigned int flags;
+	unsigned int no; /* the NO_MOUNT_* that leaves it out */
 } fixed[] = {
-	{ "/proc", PLAN_PROC },
-	{ "/sys", 0 },
-	{ "/dev", PLAN_DEV },
-	{ "/tmp", PLAN_OPTIONAL },
-	{ "/var/tmp", PLAN_OPTIONAL },
+	{ "/proc", PLAN_PROC, NO_MOUNT_PROC },
+	{ "/sys", 0, NO_MOUNT_SYS },
+	{ "/dev", PLAN_DEV, NO_MOUNT_DEV },
+	{ "/tmp", PLAN_OPTIONAL, NO_MOUNT_TMP },
+	{ "/var/tmp", PLAN_OPTIONAL, NO_MOUNT_TMP },
 };
 
 static const struct {
 	const char *path;
-	unsigned int flags;
+	unsigned int no;
 } files[] = {
-	{ "/etc/hosts", PLAN_OPTIONAL | PLAN_READONLY },
-	{ "/etc/resolv.conf", PLAN_OPTIONAL | PLAN_READONLY },
-	{ "/etc/localtime", PLAN_OPTIONAL | PLAN_READONLY },
+	{ "/etc/hosts", NO_MOUNT_BIND_PATHS },
+	{ "/etc/resolv.conf", 0 },
+	{ "/etc/localtime", NO_MOUNT_BIND_PATHS },
 };
 
 /* A working directory here stays the image's: binding it would hide the image's own. */
@@ -68,6 +69,15 @@ static int add(struct plan *p, enum plan_kind kind, unsigned int flags, const ch
 	return 0;
 }
 
+/* Did the user leave out what is bound for everybody on 'target'? */
+static bool is_left_out(const struct room_spec *spec, const char *target)
+{
+	for (size_t i = 0; i < spec->no_mount_paths.n; i++)
+		if (strcmp(spec->no_mount_paths.v[i], target) == 0)
+			return true;
+	return false;
+}
+
 static bool covered(const struct plan *p, const char *path)
 {
 	for (size_t i = 0; i < p->n; i++)
@@ -80,6 +90,18 @@ static bool covered_by_list(const struct bind_list *l, const char *path)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (path_is_below(path, l->v[i].target))
+			return true;
+	return false;
+}
+
+/* Will a bind of the site's that is not left out show 'path'? */
+static bool site_covers(const struct room_spec *spec, const struct site *site, const char *path)
+{
+	if (spec->no_mount & NO_MOUNT_BIND_PATHS)
+		return false;
+	for (size_t i = 0; i < site->binds.n; i++)
+		if (!is_left_out(spec, site->binds.v[i].target) &&
+		    path_is_below(path, site->binds.v[i].target))
 			return true;
 	return false;
 }
@@ -105,6 +127,10 @@ static int add_home(struct plan *p, const struct room_spec *spec, struct berth_e
 {
 	cleanup_free char *home = NULL;
 
+	if (spec->no_mount & NO_MOUNT_HOME)
+		return 0;
+	if (spec->home_source)
+		return add(p, PLAN_BIND, 0, spec->home_source, spec->home, err);
 	/* A home that the administrator wrote with ".." is nothing the user could mend. */
 	if (!spec->home || !path_is_target(spec->home))
 		return 0;
@@ -167,7 +193,7 @@ static int add_cwd(struct plan *p, const struct room_spec *spec, const struct si
 {
 	cleanup_free char *cwd = NULL;
 
-	if (!spec->cwd)
+	if (!spec->cwd || (spec->no_mount & NO_MOUNT_CWD))
 		return 0;
 	cwd = own_place(spec->cwd, "the working directory", err);
 	if (!cwd)
@@ -178,17 +204,38 @@ static int add_cwd(struct plan *p, const struct room_spec *spec, const struct si
 	for (size_t i = 0; i < ARRAY_SIZE(cwd_not_below); i++)
 		if (path_is_below(cwd, cwd_not_below[i]))
 			return 0;
-	if (covered(p, cwd) || covered_by_list(&site->binds, cwd) || covered_by_list(&spec->binds, cwd))
+	if (covered(p, cwd) || site_covers(spec, site, cwd) || covered_by_list(&spec->binds, cwd))
 		return 0;
 	return add(p, PLAN_BIND, PLAN_OPTIONAL, cwd, cwd, err);
 }
 
-static int add_binds(struct plan *p, const struct bind_list *l, unsigned int flags, struct berth_err *err)
+static int add_bind(struct plan *p, const struct bind *b, unsigned int flags, struct berth_err *err)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if (add(p, PLAN_BIND, flags | (l->v[i].readonly ? PLAN_READONLY : 0u), l->v[i].source,
-			l->v[i].target, err) < 0)
+	return add(p, PLAN_BIND, flags | (b->readonly ? PLAN_READONLY : 0u), b->source, b->target, err);
+}
+
+static int add_site(struct plan *p, const struct room_spec *spec, const struct site *site,
+		    struct berth_err *err)
+{
+	if (spec->no_mount & NO_MOUNT_BIND_PATHS)
+		return 0;
+	for (size_t i = 0; i < site->binds.n; i++)
+		if (!is_left_out(spec, site->binds.v[i].target) &&
+		    add_bind(p, &site->binds.v[i], PLAN_OPTIONAL, err) < 0)
 			return -1;
+	return 0;
+}
+
+static int add_files(struct plan *p, const struct room_spec *spec, struct berth_err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		const char *path = files[i].path;
+
+		if ((spec->no_mount & files[i].no) || is_left_out(spec, path))
+			continue;
+		if (add(p, PLAN_BIND, PLAN_OPTIONAL | PLAN_READONLY, path, path, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -197,6 +244,8 @@ static int add_fixed(struct plan *p, const struct room_spec *spec, struct berth_
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
 		bool own = spec->pid && (fixed[i].flags & PLAN_PROC);
 
+		if (spec->no_mount & fixed[i].no)
+			continue;
 		if (add(p, own ? PLAN_PROCFS : PLAN_BIND, own ? 0 : fixed[i].flags, fixed[i].path, fixed[i].path,
 			err) < 0)
 			return -1;
@@ -219,19 +268,14 @@ static int add_hostname(struct plan *p, const struct room_spec *spec, struct ber
 static int make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,
 		struct plan *p, struct berth_err *err)
 {
-	if (add_fixed(p, spec, err) < 0)
+	if (add_fixed(p, spec, err) < 0 || add_home(p, spec, err) < 0 || add_files(p, spec, err) < 0 ||
+	    add_ids(p, spec, err) < 0 || add_hostname(p, spec, err) < 0 || add_pmix(p, pmix_dir, err) < 0 ||
+	    add_cwd(p, spec, site, err) < 0 || add_site(p, spec, site, err) < 0)
 		return -1;
-	if (add_home(p, spec, err) < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (add(p, PLAN_BIND, files[i].flags, files[i].path, files[i].path, err) < 0)
+	for (size_t i = 0; i < spec->binds.n; i++)
+		if (add_bind(p, &spec->binds.v[i], 0, err) < 0)
 			return -1;
-	if (add_ids(p, spec, err) < 0 || add_hostname(p, spec, err) < 0 || add_pmix(p, pmix_dir, err) < 0 ||
-	    add_cwd(p, spec, site, err) < 0)
-		return -1;
-	if (add_binds(p, &site->binds, PLAN_OPTIONAL, err) < 0)
-		return -1;
-	return add_binds(p, &spec->binds, 0, err);
+	return 0;
 }
 
 int plan_make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,

@@ -46,7 +46,8 @@ struct plan {
  * /var, /opt, /sbin, /lib, /lib64, or below /sys, /proc, /dev) and where any other bind
  * covers it: one of the same path onto itself shows it already, and one of another directory
  * is what its author asked for. It comes before the site's and the user's binds because they
- * may lie below it. So is a home left out that is "/" or shown already.
+ * may lie below it. So is a home left out that is "/" or shown already. The user may name another
+ * source for the home, which then must exist, and leave out all but passwd and group.
  */
 int plan_make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,
 	      struct plan *ret, struct berth_err *err);

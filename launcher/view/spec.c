@@ -32,6 +32,8 @@ void room_spec_done(struct room_spec *s)
 	overlay_list_done(&s->overlays);
 	bind_list_done(&s->binds);
 	strlist_done(&s->env);
+	free(s->home_source);
+	strlist_done(&s->no_mount_paths);
 	memset(s, 0, sizeof(*s));
 }
 

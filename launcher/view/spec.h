@@ -32,6 +32,18 @@ struct bind_list {
 	size_t n;
 };
 
+/* What --no-mount leaves out. Without Slurm only: not packed. */
+enum no_mount {
+	NO_MOUNT_PROC = 1 << 0,
+	NO_MOUNT_SYS = 1 << 1,
+	NO_MOUNT_DEV = 1 << 2,
+	NO_MOUNT_DEVPTS = 1 << 3, /* of a small /dev; the host's comes with its own */
+	NO_MOUNT_HOME = 1 << 4,
+	NO_MOUNT_TMP = 1 << 5,	  /* /tmp and /var/tmp */
+	NO_MOUNT_CWD = 1 << 6,
+	NO_MOUNT_BIND_PATHS = 1 << 7, /* the site's binds, /etc/hosts and /etc/localtime */
+};
+
 struct room_spec {
 	char *image;	      /* absolute host path */
 	struct image_pin pin; /* IMAGE_UNKNOWN: not pinned */
@@ -39,7 +51,7 @@ struct room_spec {
 	gid_t gid;
 	char *user;  /* login name; NULL: the uid has none */
 	char *group; /* name of 'gid'; NULL: it has none */
-	char *home; /* absolute; NULL: none known */
+	char *home; /* as it is called inside, absolute; NULL: none known */
 	char *cwd;  /* where the caller stood, absolute; NULL: not to be bound */
 	char *pwd;  /* --pwd: where to start, must exist; NULL: cwd, else home, else / */
 	struct bind_list binds;	   /* the user's, in order */
@@ -55,6 +67,11 @@ struct room_spec {
 	char *hostname;		   /* NULL: the host's; else with 'uts' */
 	bool verbose;		   /* tell how long each phase took */
 	bool quiet;		   /* errors only */
+
+	/* What follows is for use without Slurm, and not packed. */
+	char *home_source;		/* --home: the host's; NULL: that of the same path */
+	unsigned int no_mount;		/* NO_MOUNT_* */
+	struct strlist no_mount_paths;	/* targets of binds for everybody that are left out */
 };
 
 #define ROOM_SPEC_INIT { 0 }

@@ -77,3 +77,58 @@ refused()
 		BERTH_BIND=c:/data/sub berth exec -B b:/data "$IMAGE" cat /data/sub/file'
 	assert_success "$(printf 'b\nc')"
 }
+
+# ---- the home, and what is left out ---------------------------------------------------------
+
+@test "--home: another directory is the home, under its own or another name" {
+	mkdir "$SCRATCH/mine"
+	echo mine >"$SCRATCH/mine/file"
+	chown -R "$CLUSTER_UID" "$SCRATCH"
+	# shellcheck disable=SC2016
+	every 0 sh -ec 'cd '"$SCRATCH"'
+		show="cat ~/file; echo ~ \$HOME; pwd; grep :'"$CLUSTER_UID"': /etc/passwd | cut -d: -f6; echo x >~/written"
+		berth exec -H mine:/home/new "$IMAGE" sh -ec "$show"
+		cd /
+		berth exec --home '"$SCRATCH"'/mine "$IMAGE" sh -ec "$show"
+		APPTAINER_HOME='"$SCRATCH"'/mine:/n berth exec "$IMAGE" sh -ec "$show"'
+	assert_success "$(printf 'mine\n/home/new /home/new\n%s\n/home/new\nmine\n%s %s\n/\n%s\nmine\n/n /n\n/\n/n' \
+		"$SCRATCH" "$SCRATCH/mine" "$SCRATCH/mine" "$SCRATCH/mine")"
+	[ "$(<"$SCRATCH/mine/written")" = x ]
+	refused 255 "cannot bind '$SCRATCH/none'" --home "$SCRATCH/none:/h"
+	refused 1 '--home: ' --home "$SCRATCH:/proc"
+	refused 1 '--home: ' --home "$SCRATCH:h"
+}
+
+@test "--no-home: not bound, but named; a working directory in it is" {
+	# shellcheck disable=SC2016
+	every 0 sh -ec 'home=$(echo ~); mkdir -p ~/deep; touch ~/deep/file ~/other; cd ~/deep
+		echo $home $home
+		berth exec --no-mount tmp --no-home "$IMAGE" sh -ec "
+			echo ~ \$HOME; ls; ls $home"
+		cd /
+		BERTH_NO_HOME=1 berth exec --no-mount tmp "$IMAGE" sh -c "ls $home 2>/dev/null || echo none"
+		rm -r ~/deep ~/other'
+	[ "${lines[0]}" = "${lines[1]}" ] || fail "another home"
+	[ "${lines[2]}" = file ] && [ "${lines[3]}" = deep ] && [ "${lines[4]}" = none ] || fail "not only the directory"
+}
+
+@test "--no-mount: each of the view, and none but that" {
+	local what where image
+
+	for image in "$ROOM_SQUASHFS" "$ROOM_SIF"; do # a directory has mounts that depend on the others
+		run as_user sh -c "cd /usr/src && berth exec $image cat /proc/self/mountinfo"
+		awk '/^[0-9]/ { print $5 }' <<<"$output" | sort >"$SCRATCH/all"
+		for what in sys:/sys dev:/dev tmp:'(/var)?/tmp' cwd:/usr/src bind-paths:'/etc/(hosts|localtime)' \
+			/etc/hosts:/etc/hosts devpts:- hostfs:-; do
+			where=${what#*:}
+			run as_user sh -c "cd /usr/src && berth exec --no-mount ${what%%:*} $image cat /proc/self/mountinfo"
+			assert_success
+			awk '/^[0-9]/ { print $5 }' <<<"$output" | sort >"$SCRATCH/some"
+			grep -vE "^$where(/|$)" "$SCRATCH/all" | grep -v "^$CLUSTER_DIR" | diff - <(grep -v "^$CLUSTER_DIR" "$SCRATCH/some") ||
+				fail "$what"
+		done
+	done
+	run as_user berth exec --no-mount proc,sys "$ROOM_SIF" sh -c 'echo /proc/* /sys/*'
+	assert_success '/proc/* /sys/*'
+	refused 1 "--no-mount: 'proc sys' is nothing" --no-mount 'proc sys'
+}

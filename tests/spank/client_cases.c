@@ -205,6 +205,20 @@ static void setting_from_variable(void)
 	is("SLURM_BERTH_VERBOSE", "1");
 }
 
+/* What means nothing on a node does not go there. */
+static void setting_without_slurm(void)
+{
+	(void)image_path();
+	host.native = (char *)(size_t)"image.sqfs";
+	(void)setenv("APPTAINER_NO_HOME", "1", 1);
+	(void)setenv("BERTH_HOME", "relative", 1);
+	check(srun(NULL) == 0);
+	check(host_said("warning: APPTAINER_NO_HOME is for use without Slurm") == 1);
+	check(host_said("warning: BERTH_HOME") == 1);
+	is("SLURM_BERTH_NO_HOME", "(unset)");
+	is("SLURM_BERTH_HOME", "(unset)");
+}
+
 static void setting_added(void)
 {
 	(void)setenv(VAR_IMAGE, "/job/image.sif", 1);
@@ -413,7 +427,7 @@ const struct test_case client_cases[] = {
 	CASE(alias_twice), CASE(no_copies), CASE(setting_added), CASE(setting_added_to_variable),
 	CASE(bad_variable_unused), CASE(bad_variable_none),
 	CASE(old_slurm), CASE(old_slurm_variable), CASE(new_slurm), CASE(settings),
-	CASE(setting_from_variable), CASE(bad_variable), CASE(setting_without_image), CASE(setting_bad),
+	CASE(setting_from_variable), CASE(setting_without_slurm), CASE(bad_variable), CASE(setting_without_image), CASE(setting_bad),
 	CASE(bad_empty), CASE(bad_newline), CASE(bad_escape), CASE(bad_docker), CASE(bad_oci),
 	CASE(bad_oras), CASE(bad_long), CASE(bad_fifo), CASE(bad_text_file), CASE(bad_unreadable),
 	CASE(format_text), CASE(multi_prog), CASE(het_same), CASE(het_other), CASE(het_half),

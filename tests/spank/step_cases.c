@@ -66,6 +66,7 @@ static void settings_arrive(void)
 	host_setenv("SLURM_BERTH_PWD", "/usr");
 	host_setenv("SLURM_BERTH_USER_NAME", "ada");
 	host_setenv("SLURM_BERTH_USER_HOME", "/root");
+	host_setenv("SLURM_BERTH_HOME", "relative"); /* no setting of a step */
 	step_with("binds", 1);
 	all_exit(0, true);
 	check(strcmp(host.log->cwd, "/usr") == 0);

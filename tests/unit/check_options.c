@@ -55,6 +55,12 @@ static void show(const struct room_spec *s, struct strbuf *out)
 	for (size_t i = 0; i < s->binds.n; i++)
 		strbuf_printf(out, "bind %s>%s%s;", s->binds.v[i].source, s->binds.v[i].target,
 			      s->binds.v[i].readonly ? "!" : "");
+	if (s->home_source)
+		strbuf_printf(out, "home %s>%s;", s->home_source, s->home);
+	if (s->no_mount)
+		strbuf_printf(out, "no %x;", s->no_mount);
+	for (size_t i = 0; i < s->no_mount_paths.n; i++)
+		strbuf_printf(out, "no %s;", s->no_mount_paths.v[i]);
 	if (s->pwd)
 		strbuf_printf(out, "pwd %s;", s->pwd);
 	for (size_t i = 0; i < s->env.n; i++)
@@ -139,6 +145,31 @@ static const struct {
 	{ "env", "BASH_FUNC_x%%=1", NULL },
 	{ "env", "HOME=/x", NULL },
 	{ "env", "A=1,HOME=/x", NULL },
+	{ "home", "/a", "home /a>/a;" },
+	{ "home", "/a//:/b/.", "home /a>/b;" },
+	{ "home", "/a:/b:rw", "home /a>/b;" },
+	{ "home", "/a,b", "home /a,b>/a,b;" },
+	{ "home", "", NULL },
+	{ "home", "a", NULL }, /* where the caller stands is not known here */
+	{ "home", "/a:b", NULL },
+	{ "home", "/a:/", NULL },
+	{ "home", "/a:/proc/x", NULL },
+	{ "home", "/a:/dev/x", NULL },
+	{ "home", "/dev/shm/x", NULL },
+	{ "home", "/a:/b:ro", NULL },
+	{ "home", "/a:/b:c", NULL },
+	{ "home", "/a/../b", NULL },
+	{ "no-home", NULL, "no 10;" },
+	{ "no-mount", "proc", "no 1;" },
+	{ "no-mount", "home,tmp", "no 30;" },
+	{ "no-mount", "proc,sys,dev,devpts,home,tmp,cwd,bind-paths,hostfs", "no ff;" },
+	{ "no-mount", "/a//b/,cwd", "no 40;no /a/b;" },
+	{ "no-mount", "", "" },
+	{ "no-mount", "Proc", NULL },
+	{ "no-mount", "proc sys", NULL },
+	{ "no-mount", "/proc/..", NULL },
+	{ "no-mount", "etc/hosts", NULL },
+	{ "no-mount", "proc,x", NULL },
 	{ "verbose", NULL, "verbose;" },
 	{ "quiet", NULL, "quiet;" },
 };
@@ -157,7 +188,7 @@ START_TEST(meaning)
 	}
 	ck_assert_msg(rc == 0, "%s", err.text);
 	show(&s, &got);
-	ck_assert_str_eq(got.text, rows[_i].out);
+	ck_assert_str_eq(got.text ? got.text : "", rows[_i].out);
 }
 END_TEST
 
@@ -175,6 +206,12 @@ static const struct {
 	{ { "BERTH_BINDPATH=/b", "BERTH_BIND=/a" }, "bind /a>/a;" },
 	{ { "BERTH_BIND=", "APPTAINER_BIND=/b" }, "bind /b>/b;" },
 	{ { "BERTH_PWD=/x", "BERTH_ENV=A=1,B=2" }, "pwd /x;env A=1;env B=2;" },
+	{ { "BERTH_NO_MOUNT=proc,/x", "SINGULARITY_NO_HOME=1" }, "no 11;no /x;" },
+	{ { "APPTAINER_HOME=/a:/b", "APPTAINER_NO_HOME=no" }, "home /a>/b;" },
+	{ { "BERTH_NO_HOME=1", "SINGULARITY_HOME=/a" }, "home /a>/a;" }, /* who names one wants it */
+	{ { "HOME=/root" }, "" },
+	{ { "BERTH_HOME=a" }, "!BERTH_HOME:" },
+	{ { "BERTH_NO_MOUNT=x" }, "!BERTH_NO_MOUNT:" },
 	{ { "BERTH_VERBOSE=1" }, "verbose;" },
 	{ { "BERTH_VERBOSE=Yes" }, "verbose;" },
 	{ { "BERTH_VERBOSE=0" }, "" },

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "launcher/view/options.h"
 #include "launcher/view/plan.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -36,6 +37,7 @@ static void show(const struct plan *p, struct strbuf *out)
 
 static const struct {
 	const char *home, *user, *group, *cwd, *pmix, *site, *binds;
+	const char *set[7]; /* options: name, argument, name, ... */
 	const char *out;
 } cases[] = {
 	{ .out = HOST FILES },
@@ -90,6 +92,37 @@ static const struct {
 	{ .binds = "/data:/proj/in", .cwd = "/proj", .out = HOST FILES " /proj,o /data>/proj/in" },
 	{ .site = "/data:/proj/in", .cwd = "/proj", .out = HOST FILES " /proj,o /data>/proj/in,o" },
 	{ .binds = "/b:/x,/c:/x/y,/d:/x", .out = HOST FILES " /b>/x /c>/x/y /d>/x" },
+	/* Another home. */
+	{ .set = { "home", "/data/ann" }, .user = "ann",
+	  .out = HOST " /data/ann" FILES " /etc/passwd(ann:x:7:8::/data/ann:/bin/sh)" },
+	{ .home = "/home/ann", .set = { "home", "/data/ann:/home/me" }, .user = "ann",
+	  .out = HOST " /data/ann>/home/me" FILES " /etc/passwd(ann:x:7:8::/home/me:/bin/sh)" },
+	{ .set = { "home", "/tmp/a" }, .out = HOST " /tmp/a" FILES }, /* so that it must exist */
+	{ .cwd = "/w/x", .set = { "home", "here:/h" }, .out = HOST " /w/x/here>/h" FILES " /w/x,o" },
+	{ .cwd = "/home/me/x", .set = { "home", "/data:/home/me" }, .out = HOST " /data>/home/me" FILES },
+	{ .home = "/home/ann", .set = { "no-home" }, .user = "ann",
+	  .out = HOST FILES " /etc/passwd(ann:x:7:8::/home/ann:/bin/sh)" },
+	{ .home = "/home/ann", .cwd = "/home/ann/src", .set = { "no-home" }, .out = HOST FILES " /home/ann/src,o" },
+	{ .set = { "no-home", NULL, "home", "/h" }, .out = HOST " /h" FILES },
+	{ .set = { "home", "/h", "no-home" }, .out = HOST FILES },
+	/* What is left out. */
+	{ .set = { "no-mount", "proc" }, .out = "/sys /dev,d /tmp,o /var/tmp,o" FILES },
+	{ .set = { "no-mount", "sys,dev" }, .out = "/proc,p /tmp,o /var/tmp,o" FILES },
+	{ .set = { "no-mount", "tmp" }, .out = "/proc,p /sys /dev,d" FILES },
+	{ .set = { "no-mount", "tmp" }, .cwd = "/tmp/x", .out = "/proc,p /sys /dev,d" FILES " /tmp/x,o" },
+	{ .set = { "no-mount", "devpts,hostfs" }, .out = HOST FILES },
+	{ .home = "/home/ann", .set = { "no-mount", "home" }, .out = HOST FILES },
+	{ .cwd = "/w", .set = { "no-mount", ",cwd," }, .out = HOST FILES },
+	{ .site = "/sw,/data:/d", .set = { "no-mount", "bind-paths" }, .out = HOST " /etc/resolv.conf,or" },
+	{ .site = "/sw,/data:/d", .set = { "no-mount", "//d/,/sw/x" }, .out = HOST FILES " /sw,o" },
+	{ .site = "/sw", .cwd = "/sw/x", .set = { "no-mount", "/sw" }, .out = HOST FILES " /sw/x,o" },
+	{ .site = "/sw", .cwd = "/sw/x", .set = { "no-mount", "bind-paths" },
+	  .out = HOST " /etc/resolv.conf,or /sw/x,o" },
+	{ .set = { "no-mount", "/etc/resolv.conf", "no-mount", "/etc/hosts" }, .out = HOST " /etc/localtime,or" },
+	{ .binds = "/a:/d", .set = { "no-mount", "/d" }, .out = HOST FILES " /a>/d" }, /* it is his own */
+	{ .home = "/home/ann", .cwd = "/w", .user = "ann", .site = "/sw", .binds = "/b",
+	  .set = { "no-mount", "proc,sys,dev,home,tmp,cwd,bind-paths,/etc/resolv.conf" },
+	  .out = "/etc/passwd(ann:x:7:8::/home/ann:/bin/sh) /b" },
 	/* PMIx. */
 	{ .pmix = "", .out = HOST FILES },
 	{ .pmix = "spool", .out = NULL },
@@ -116,6 +149,8 @@ START_TEST(make)
 	spec.user = own(cases[_i].user);
 	spec.group = own(cases[_i].group);
 	spec.cwd = own(cases[_i].cwd);
+	for (size_t i = 0; cases[_i].set[i]; i += 2)
+		ck_assert_int_eq(option_by_name(cases[_i].set[i])->set(&spec, cases[_i].set[i + 1], &err), 0);
 	if (cases[_i].site)
 		ck_assert_int_eq(bind_parse_list(cases[_i].site, &site.binds, &err), 0);
 	if (cases[_i].binds)

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* set_view.c - options that change what is seen inside; see set_view.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "launcher/view/set_view.h"
+#include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
+#include "libimage/base/path.h"
+
+static int no_memory(struct berth_err *err)
+{
+	return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep an option");
+}
+
+int set_home(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	cleanup(bind_list_done) struct bind_list one = { 0 };
+
+	if (bind_parse_at(arg, spec->cwd, &one, err) < 0)
+		return -1;
+	if (one.v[0].readonly || path_is_below(one.v[0].target, "/dev")) {
+		berth_fail(err, BERTH_EUSAGE, 0, "the home '%.200s' cannot be read-only or in /dev", arg);
+		return berth_hint(err, "a home is SOURCE[:/TARGET]");
+	}
+	free(spec->home);
+	free(spec->home_source);
+	spec->home = take_ptr(&one.v[0].target);
+	spec->home_source = take_ptr(&one.v[0].source);
+	spec->no_mount &= ~(unsigned int)NO_MOUNT_HOME;
+	return 0;
+}
+
+int set_no_home(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	(void)arg;
+	(void)err;
+	spec->no_mount |= NO_MOUNT_HOME;
+	free(spec->home_source);
+	spec->home_source = NULL;
+	return 0;
+}
+
+static const struct {
+	const char *word;
+	unsigned int bit;
+} no_mount_words[] = {
+	{ "proc", NO_MOUNT_PROC },
+	{ "sys", NO_MOUNT_SYS },
+	{ "dev", NO_MOUNT_DEV },
+	{ "devpts", NO_MOUNT_DEVPTS },
+	{ "home", NO_MOUNT_HOME },
+	{ "tmp", NO_MOUNT_TMP },
+	{ "cwd", NO_MOUNT_CWD },
+	{ "bind-paths", NO_MOUNT_BIND_PATHS },
+	{ "hostfs", 0 }, /* what other runtimes can be told to bind, and this one never does */
+};
+
+static int no_mount_one(struct room_spec *spec, const char *word, struct berth_err *err)
+{
+	cleanup_free char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(no_mount_words); i++) {
+		if (strcmp(word, no_mount_words[i].word) != 0)
+			continue;
+		spec->no_mount |= no_mount_words[i].bit;
+		return 0;
+	}
+	if (!path_is_target(word)) {
+		berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' is nothing that is mounted", word);
+		return berth_hint(err, "it takes proc, sys, dev, devpts, home, tmp, hostfs, cwd, bind-paths or the "
+				       "absolute target of one of the site's binds");
+	}
+	path = path_from("/", word);
+	if (!path)
+		return no_memory(err);
+	strlist_add(&spec->no_mount_paths, path);
+	return strlist_ok(&spec->no_mount_paths) ? 0 : no_memory(err);
+}
+
+int set_no_mount(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	cleanup_free char *copy = strdup(arg);
+	char *at = copy, *word;
+
+	if (!copy)
+		return no_memory(err);
+	while ((word = strsep(&at, ",")))
+		if (word[0] != '\0' && no_mount_one(spec, word, err) < 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * set_view.h - setters of the options that change what is seen inside; rows of options.h.
+ *
+ * Each parses one argument into 'spec' and fails with BERTH_EUSAGE, not naming the option. A path of
+ * the host may be relative to spec->cwd where that is known; one of the inside is absolute.
+ */
+#ifndef BERTH_SET_VIEW_H
+#define BERTH_SET_VIEW_H
+
+#include "launcher/view/spec.h"
+
+/* "SRC[:DST]": SRC is shown as the home, which is called DST inside. Ends an earlier --no-home. */
+int set_home(struct room_spec *spec, const char *arg, struct berth_err *err);
+
+/* No home is bound; it is still named in passwd and HOME. Ends an earlier --home's SRC. */
+int set_no_home(struct room_spec *spec, const char *arg, struct berth_err *err);
+
+/* Words of NO_MOUNT_*, or targets of binds that are made for everybody, with commas between. */
+int set_no_mount(struct room_spec *spec, const char *arg, struct berth_err *err);
+
+#endif
