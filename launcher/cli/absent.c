@@ -36,7 +36,7 @@ static const struct absent {
 	{ ENTER, "nv", 0, GPU }, { ENTER, "nvccli", 0, GPU }, { ENTER, "rocm", 0, GPU },
 	{ ENTER, "contain", 'c', NO_EMPTY }, { ENTER, "containall", 'C', NO_EMPTY },
 	{ ENTER, "compat", 0, NO_EMPTY }, { ENTER, "workdir", 'W', NO_EMPTY },
-	{ ENTER, "scratch", 'S', BIND }, { ENTER, "mount", 0, BIND }, { ENTER, "fusemount", 0, BIND },
+	{ ENTER, "scratch", 'S', BIND }, { ENTER, "fusemount", 0, BIND },
 	{ ENTER, "cleanenv", 'e', "start from an empty environment: env -i \"$(command -v berth)\" ..." },
 	{ ENTER, "env-file", 0, "--env NAME=VALUE,... sets variables, BERTHENV_NAME=VALUE outside too" },
 	{ "build", "fakeroot", 'f', "'berth build' makes root the owner of every file as it is" },

@@ -26,6 +26,15 @@ void bind_list_done(struct bind_list *l)
 	memset(l, 0, sizeof(*l));
 }
 
+void bind_list_cut(struct bind_list *list, size_t n)
+{
+	while (list->n > n) {
+		list->n--;
+		free(list->v[list->n].source);
+		free(list->v[list->n].target);
+	}
+}
+
 static bool escaped(const char *p)
 {
 	return p[0] == '\\' && (p[1] == ':' || p[1] == ',');
@@ -56,26 +65,32 @@ static char *unescape(const char *text, size_t n)
 	return out;
 }
 
-/* Where the caller stands, 'cwd', is known on his command line, and not where a site or a job asks. */
-static int take_source(char **source_p, const char *cwd, struct berth_err *err)
+/*
+ * 'source' as a new string, or NULL and *err. Where the caller stands, 'cwd', is known on his command
+ * line, and not where a site or a job asks.
+ */
+static char *absolute_source(const char *source, const char *cwd, struct berth_err *err)
 {
-	char *source = *source_p, *whole;
+	cleanup_free char *path = NULL;
 
-	if (source[0] == '\0')
-		return berth_fail(err, BERTH_EUSAGE, 0, "a bind without a source");
+	if (source[0] == '\0') {
+		berth_fail(err, BERTH_EUSAGE, 0, "a bind without a source");
+		return NULL;
+	}
 	if (source[0] != '/' && !cwd) {
 		berth_fail(err, BERTH_EUSAGE, 0, "the bind source '%s' is not absolute", source);
-		return berth_hint(err, "a bind is /SOURCE[:/TARGET[:ro]]; for one below this directory write "
-				       "$PWD/SOURCE");
+		berth_hint(err, "a bind is /SOURCE[:/TARGET[:ro]]; for one below this directory write "
+				"$PWD/SOURCE");
+		return NULL;
 	}
-	whole = path_from(source[0] == '/' ? "/" : cwd, source);
-	if (!whole)
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
-	free(source);
-	*source_p = whole;
-	if (strlen(whole) >= PATH_MAX)
-		return berth_fail(err, BERTH_EUSAGE, ENAMETOOLONG, "the bind source '%.100s...'", whole);
-	return 0;
+	path = path_from(source[0] == '/' ? "/" : cwd, source);
+	if (path && strlen(path) < PATH_MAX)
+		return take_ptr(&path);
+	if (path)
+		berth_fail(err, BERTH_EUSAGE, ENAMETOOLONG, "the bind source '%.100s...'", path);
+	else
+		berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
+	return NULL;
 }
 
 static int check_target(const char *target, struct berth_err *err)
@@ -101,6 +116,19 @@ static int check_target(const char *target, struct berth_err *err)
 	return 0;
 }
 
+int bind_refuse_image(const char *name, struct berth_err *err)
+{
+	berth_fail(err, BERTH_EUSAGE, 0, "a bind has no option '%.100s': parts of images are not bound", name);
+	return berth_hint(err, "an image is run, or its files are copied out and then bound");
+}
+
+static bool is_option(const char *p, size_t n, const char *name)
+{
+	size_t len = strlen(name);
+
+	return n >= len && memcmp(p, name, len) == 0 && (n == len || p[len] == '=');
+}
+
 static int parse_flags(const char *text, size_t n, bool *ret_readonly, struct berth_err *err)
 {
 	int ro = 0, rw = 0;
@@ -113,6 +141,8 @@ static int parse_flags(const char *text, size_t n, bool *ret_readonly, struct be
 			ro = 1;
 		} else if (len == 2 && memcmp(p, "rw", 2) == 0) {
 			rw = 1;
+		} else if (is_option(p, len, "image-src") || is_option(p, len, "id")) {
+			return bind_refuse_image(p[1] == 'd' ? "id" : "image-src", err);
 		} else {
 			berth_fail(err, BERTH_EUSAGE, 0, "unknown bind option '%.*s'",
 				   len < 100 ? (int)len : 100, p);
@@ -126,12 +156,34 @@ static int parse_flags(const char *text, size_t n, bool *ret_readonly, struct be
 	return 0;
 }
 
+int bind_add(struct bind_list *list, const char *source, const char *target, bool readonly,
+	     const char *cwd, struct berth_err *err)
+{
+	struct bind *v = reallocarray(list->v, list->n + 1, sizeof(*v)), *one;
+
+	if (!v)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
+	list->v = v;
+	one = &v[list->n++];
+	*one = (struct bind){ .source = absolute_source(source, cwd, err), .readonly = readonly };
+	if (one->source) {
+		one->target = strdup(target ? target : one->source);
+		if (!one->target)
+			berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
+		else if (one->target[0] == '/')
+			path_tidy(one->target);
+	}
+	if (one->source && one->target && check_target(one->target, err) == 0)
+		return 0;
+	bind_list_cut(list, list->n - 1);
+	return -1;
+}
+
 int bind_parse_at(const char *text, const char *cwd, struct bind_list *list, struct berth_err *err)
 {
 	const char *part[BIND_PARTS] = { text, NULL, NULL }, *end = NULL;
 	cleanup_free char *source = NULL, *target = NULL;
 	bool readonly = false;
-	struct bind *v;
 	size_t n = 0;
 
 	for (const char *p = text;; p = end + 1) {
@@ -145,35 +197,15 @@ int bind_parse_at(const char *text, const char *cwd, struct bind_list *list, str
 			break;
 	}
 	source = unescape(part[0], n > 1 ? (size_t)(part[1] - 1 - part[0]) : strlen(part[0]));
-	if (!source)
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
-	if (take_source(&source, cwd, err) < 0)
-		return -1;
 	if (n > 1)
 		target = unescape(part[1], n > 2 ? (size_t)(part[2] - 1 - part[1]) : strlen(part[1]));
-	else
-		target = strdup(source);
-	if (!target)
+	if (!source || (n > 1 && !target))
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
 	if (n > 1 && target[0] == '\0')
 		return berth_fail(err, BERTH_EUSAGE, 0, "no target in the bind '%.200s'", text);
-	if (target[0] == '/')
-		path_tidy(target);
-	if (check_target(target, err) < 0)
-		return -1;
 	if (n > 2 && parse_flags(part[2], strlen(part[2]), &readonly, err) < 0)
 		return -1;
-
-	v = reallocarray(list->v, list->n + 1, sizeof(*v));
-	if (!v)
-		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep a bind");
-	list->v = v;
-	v[list->n++] = (struct bind){
-		.source = take_ptr(&source),
-		.target = take_ptr(&target),
-		.readonly = readonly,
-	};
-	return 0;
+	return bind_add(list, source, target, readonly, cwd, err);
 }
 
 /* How many colons part 'n' bytes of 'text'. */
@@ -200,15 +232,6 @@ static const char *bind_end(const char *text)
 		end = next;
 	}
 	return end;
-}
-
-static void bind_list_cut(struct bind_list *list, size_t n)
-{
-	while (list->n > n) {
-		list->n--;
-		free(list->v[list->n].source);
-		free(list->v[list->n].target);
-	}
 }
 
 int bind_parse_list_at(const char *text, const char *cwd, struct bind_list *list, struct berth_err *err)

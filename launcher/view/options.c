@@ -218,6 +218,8 @@ const struct option_row option_rows[] = {
 	{ "hostname", NULL, 0, "NAME", "this host name, with --uts", "HOSTNAME", NULL, FACE_HERE, set_hostname },
 	{ "net", NULL, 'n', NULL, "no network but a loopback of its own", "NET", "UNSHARE_NET", FACE_HERE, set_net },
 	{ "network", NULL, 0, "none", "the same as --net", "NETWORK", NULL, FACE_HERE, set_network },
+	{ "mount", NULL, 0, "type=bind,source=SRC,destination=DST[,ro]", "a bind, as a line of CSV", "MOUNT", NULL,
+	  FACE_CLI | FACE_ENV, set_mount },
 	{ "no-home", NULL, 0, NULL, "do not show the home", "NO_HOME", NULL,
 	  FACE_CLI | FACE_ENV, set_no_home },
 	{ "home", NULL, 'H', "SRC[:DST]", "show this directory as the home", "HOME", NULL,

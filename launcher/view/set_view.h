@@ -16,6 +16,12 @@ int set_home(struct room_spec *spec, const char *arg, struct berth_err *err);
 /* No home is bound; it is still named in passwd and HOME. Ends an earlier --home's SRC. */
 int set_no_home(struct room_spec *spec, const char *arg, struct berth_err *err);
 
+/*
+ * "type=bind,source=SRC,destination=DST[,ro]" as a line of CSV, any number of lines: binds. All of
+ * them or none.
+ */
+int set_mount(struct room_spec *spec, const char *arg, struct berth_err *err);
+
 /* Words of NO_MOUNT_*, or targets of binds that are made for everybody, with commas between. */
 int set_no_mount(struct room_spec *spec, const char *arg, struct berth_err *err);
 

@@ -96,6 +96,16 @@ int bind_parse_list(const char *text, struct bind_list *list, struct berth_err *
 int bind_parse_at(const char *text, const char *cwd, struct bind_list *list, struct berth_err *err);
 int bind_parse_list_at(const char *text, const char *cwd, struct bind_list *list, struct berth_err *err);
 
+/* One bind of 'source', from 'cwd', on 'target' (NULL: the same), both as somebody wrote them. */
+int bind_add(struct bind_list *list, const char *source, const char *target, bool readonly,
+	     const char *cwd, struct berth_err *err);
+
+/* Say that binds have no option 'name', by which other runtimes mount parts of images. Returns -1. */
+int bind_refuse_image(const char *name, struct berth_err *err);
+
+/* Forget all but the first 'n'. */
+void bind_list_cut(struct bind_list *list, size_t n);
+
 /*
  * Move the binds of 'more' behind those of 'list', except where 'list' has that target already: what
  * was said on the command line wins over a variable, and a variable's bind may lie inside of it.

@@ -78,6 +78,25 @@ refused()
 	assert_success "$(printf 'b\nc')"
 }
 
+@test "--mount: a bind as CSV, with paths that --bind would cut" {
+	mkdir -p "$SCRATCH/a,b:c" "$SCRATCH/plain"
+	echo odd >"$SCRATCH/a,b:c/file"
+	echo plain >"$SCRATCH/plain/file"
+	chown -R "$CLUSTER_UID" "$SCRATCH"
+	# shellcheck disable=SC2016
+	every 0 sh -ec 'cd '"$SCRATCH"'
+		berth exec --mount "type=bind,\"src=$PWD/a,b:c\",dst=/odd,ro" --mount source=plain,target=/p "$IMAGE" sh -ec "
+			cat /odd/file /p/file; ! { echo x >/odd/file; } 2>/dev/null; echo plain >/p/file"
+		export BERTH_MOUNT="type=bind,src=plain,dst=/one
+type=bind,src=plain,dst=/two"
+		berth exec "$IMAGE" cat /one/file /two/file'
+	assert_success "$(printf 'odd\nplain\nplain\nplain')"
+	refused 1 "--mount: a mount of type 'tmpfs'" --mount type=tmpfs,dst=/x
+	refused 1 "no option 'image-src'" --mount "src=$SCRATCH,dst=/x,image-src=/y"
+	refused 1 "no option 'id'" --bind "$SCRATCH:/x:id=2"
+	refused 255 "cannot bind '$SCRATCH/none'" --mount "src=$SCRATCH/none,dst=/x"
+}
+
 # ---- the home, and what is left out ---------------------------------------------------------
 
 @test "--home: another directory is the home, under its own or another name" {

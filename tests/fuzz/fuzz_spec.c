@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "launcher/view/plan.h"
+#include "launcher/view/set_view.h"
 #include "launcher/view/site.h"
 #include "launcher/view/spec.h"
 #include "libimage/base/cleanup.h"
@@ -61,6 +62,18 @@ static void try_binds(const char *text)
 		     !path_is_below(l.v[i].target, "/dev") && strcmp(l.v[i].target, "/") != 0);
 }
 
+static void try_mount(const char *text)
+{
+	cleanup(room_spec_done) struct room_spec spec = ROOM_SPEC_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+
+	if (set_mount(&spec, text, &err) < 0)
+		must(err.code == BERTH_EUSAGE && spec.binds.n == 0);
+	for (size_t i = 0; i < spec.binds.n; i++)
+		must(spec.binds.v[i].source[0] == '/' && path_is_target(spec.binds.v[i].target) &&
+		     strcmp(spec.binds.v[i].target, "/") != 0);
+}
+
 static void try_site(const char *bytes, size_t n)
 {
 	cleanup(site_done) struct site site = { 0 };
@@ -92,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	try_unpack((const char *)data, size);
 	try_binds(text);
+	try_mount(text);
 	try_site(text, size);
 	try_ids(text, size);
 	return 0;
