@@ -160,7 +160,7 @@ static int enter(struct job *j, const char *prompt, const char *program, struct 
 	j->report = start.report;
 	if (room_chdir(spec, err) < 0)
 		return -1;
-	if (!spec->pwd && spec->cwd && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
+	if (!spec->pwd && spec->cwd && !spec->contain && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
 		log_line(LOG_WARN, "'%s' is not in the image: starting in '%s'", spec->cwd, here);
 	return 0;
 }

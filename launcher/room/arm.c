@@ -12,7 +12,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <linux/fuse.h>
+#include <linux/magic.h>
 
 #include "launcher/room/arm.h"
 #include "launcher/room/overlay.h"
@@ -186,7 +188,9 @@ int arm_local_memory(struct arm_local *l, uint64_t bytes, int *ret_fd, struct be
 
 static int local_tmpfs(void *ctx, int *ret_fd, struct berth_err *err)
 {
-	return arm_local_memory(ctx, ARM_SMALL, ret_fd, err);
+	struct arm_local *l = ctx;
+
+	return arm_local_memory(l, l->tmpfs_bytes, ret_fd, err);
 }
 
 /* A mount that is "/" for the room, once it is finished; two descriptors of it. */
@@ -381,6 +385,94 @@ static int local_procfs(void *ctx, int dst_fd, struct berth_err *err)
 	return 0;
 }
 
+/*
+ * Devices with which nobody reaches anything that is not his: null, zero, full, random, urandom,
+ * and tty, which is the caller's own terminal. Where /dev itself was put together by binds, as in
+ * another container, each lies on a mount of its own.
+ */
+static bool is_harmless(const struct statx *st)
+{
+	const unsigned int minor = st->stx_rdev_minor;
+
+	return S_ISCHR(st->stx_mode) &&
+	       ((st->stx_rdev_major == 1 && (minor == 3 || minor == 5 || minor == 7 || minor == 8 || minor == 9)) ||
+		(st->stx_rdev_major == 5 && minor == 0));
+}
+
+/* Does 'src_fd' lie on the mount that is the host's /dev, or is it a devpts of the kernel's? */
+static bool is_of_host_dev(const struct arm_local *l, int src_fd, const struct statx *st)
+{
+	struct statfs fs;
+
+	if (l->have_dev && st->stx_mnt_id == l->dev_mnt && l->dev_mnt != l->root_mnt)
+		return true;
+	return S_ISDIR(st->stx_mode) && fstatfs(src_fd, &fs) == 0 && fs.f_type == DEVPTS_SUPER_MAGIC;
+}
+
+/*
+ * PRIV: no request of ops.h leads here, so only who calls berth himself does, for himself. Nodes work
+ * that worked for him in the host's /dev, by the mount they lie on and not by their name; a
+ * clone keeps the nodev that its source had. Everything else is bound like any directory.
+ */
+static int local_device(void *ctx, int src_fd, int dst_fd, unsigned int flags, struct berth_err *err)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID };
+	struct arm_local *l = ctx;
+	cleanup_close int tree = -1;
+	struct statx st;
+
+	if (statx(src_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO | STATX_MNT_ID, &st) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot look at a device");
+	if (!is_harmless(&st) && !is_of_host_dev(l, src_fd, &st)) {
+		if (!S_ISCHR(st.stx_mode) && !S_ISBLK(st.stx_mode))
+			return local_bind(ctx, src_fd, dst_fd, flags, err);
+		berth_fail(err, BERTH_EDENIED, 0, "it is no device of the host's own /dev");
+		return berth_hint(err, "where it was bound into /dev, start without --contain");
+	}
+	if (l->binds++ >= ARM_BINDS_MAX)
+		return berth_fail(err, BERTH_EUSAGE, 0, "more than %d binds", ARM_BINDS_MAX);
+	if (flags & ARM_READONLY)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	tree = sys_open_tree(src_fd, "",
+			     AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0 || sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot clone a mount");
+	if (sys_move_mount(tree, "", dst_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot attach");
+	return 0;
+}
+
+/*
+ * PRIV: as above. Both are empty, and the nodes of a devpts are the kernel's own.
+ * KERNEL: a user namespace may mount either (FS_USERNS_MOUNT); each mount of devpts is an instance of
+ * its own since 4.7, and its nodes need no nodev to be harmless, but none to work.
+ */
+static int local_fresh(void *ctx, enum arm_fresh what, int dst_fd, struct berth_err *err)
+{
+	static const struct {
+		const char *type, *key[2], *value[2];
+		unsigned int attr;
+	} kinds[] = {
+		[ARM_SHM] = { "tmpfs", { "mode", NULL }, { "1777", NULL }, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV },
+		[ARM_PTS] = { "devpts", { "ptmxmode", "mode" }, { "0666", "0620" },
+			      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC },
+	};
+	const char *type = kinds[what].type;
+	cleanup_close int fs = sys_fsopen(type, FSOPEN_CLOEXEC), mnt = -1;
+
+	(void)ctx;
+	for (size_t i = 0; fs >= 0 && i < ARRAY_SIZE(kinds[what].key) && kinds[what].key[i]; i++)
+		if (set_option(fs, kinds[what].key[i], kinds[what].value[i]) < 0)
+			return berth_fail(err, BERTH_ESYS, errno, "cannot make a %s", type);
+	if (fs < 0 || sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make a %s", type);
+	mnt = sys_fsmount(fs, FSMOUNT_CLOEXEC, kinds[what].attr);
+	if (mnt < 0 ||
+	    sys_move_mount(mnt, "", dst_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot mount a %s", type);
+	return 0;
+}
+
 static int local_finish(void *ctx, struct berth_err *err)
 {
 	struct arm_local *l = ctx;
@@ -408,16 +500,16 @@ static int local_finish(void *ctx, struct berth_err *err)
 
 void arm_local_init(struct arm_local *l, uid_t uid, gid_t gid, struct server *server)
 {
-	struct statx root;
-	struct stat st;
+	struct statx root, dev;
 
-	*l = (struct arm_local){ .uid = uid, .gid = gid, .server = server, .root_fd = -1 };
+	*l = (struct arm_local){ .uid = uid, .gid = gid, .server = server, .root_fd = -1, .tmpfs_bytes = ARM_SMALL };
 	/* PRIV: looked at before the first bind. Later, whoever asks for binds could have put
 	 * something else on the namespace's /dev. */
-	if (stat("/dev", &st) == 0) {
+	if (statx(AT_FDCWD, "/dev", 0, STATX_INO | STATX_MNT_ID, &dev) == 0) {
 		l->have_dev = true;
-		l->dev_dev = st.st_dev;
-		l->dev_ino = st.st_ino;
+		l->dev_dev = makedev(dev.stx_dev_major, dev.stx_dev_minor);
+		l->dev_ino = dev.stx_ino;
+		l->dev_mnt = dev.stx_mnt_id;
 	}
 	if (statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &root) == 0) {
 		l->root_mnt = root.stx_mnt_id;
@@ -441,5 +533,7 @@ struct arm arm_of_local(struct arm_local *l)
 		.overlay = local_overlay,
 		.procfs = local_procfs,
 		.finish = local_finish,
+		.device = local_device,
+		.fresh = local_fresh,
 	};
 }

@@ -34,6 +34,12 @@ enum arm_flag {
 	ARM_FLAGS = ARM_READONLY | ARM_DEV,
 };
 
+/* New, empty file systems that a room can have to itself. */
+enum arm_fresh {
+	ARM_SHM, /* a tmpfs for /dev/shm, mode 1777, of the size that the kernel gives one: half the memory */
+	ARM_PTS, /* a devpts */
+};
+
 enum { ARM_BINDS_MAX = 20000 }; /* LIMIT: the kernel's fs.mount-max is 100,000 a namespace */
 
 struct arm {
@@ -53,6 +59,14 @@ struct arm {
 	int (*procfs)(void *ctx, int dst_fd, struct berth_err *err);
 	/* The room's root becomes "/" of the namespace; nothing of the host's tree is left. */
 	int (*finish)(void *ctx, struct berth_err *err);
+
+	/*
+	 * What follows is the local arm's only, and NULL in the launcher's opener: there is no request for it.
+	 * device: like bind, but what the host has in its own /dev keeps its working device nodes.
+	 */
+	int (*device)(void *ctx, int src_fd, int dst_fd, unsigned int flags, struct berth_err *err);
+	/* A new file system on 'dst_fd'. */
+	int (*fresh)(void *ctx, enum arm_fresh what, int dst_fd, struct berth_err *err);
 };
 
 /* The arm of this process. Must not move while 'struct arm' points to it. */
@@ -71,6 +85,8 @@ struct arm_local {
 	bool have_dev; /* the host's /dev, so that nothing else gets device nodes */
 	dev_t dev_dev;
 	ino_t dev_ino;
+	uint64_t dev_mnt;
+	uint64_t tmpfs_bytes; /* of the one for files and skeletons, and for a room's own directories */
 	uint64_t root_mnt, root_ino; /* the host's "/", where the room's mounts are stacked */
 };
 

@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 
 #include "launcher/room/build.h"
+#include "launcher/room/contain.h"
 #include "launcher/room/ids.h"
 #include "launcher/room/overlay.h"
 #include "launcher/room/skeleton.h"
@@ -75,12 +76,20 @@ int room_open_image(const struct room_spec *spec, int *ret_fd, struct image_pin 
  * A source by the user's rights. O_DIRECTORY is tried first: O_PATH alone does not make autofs
  * mount what is behind a directory.
  */
-static int open_source(const struct plan_mount *m, struct source *s, struct berth_err *err)
+static int open_source(const struct plan_mount *m, const char *workdir, struct source *s,
+		       struct berth_err *err)
 {
 	struct statfs fs;
 
 	s->mount = m;
 	s->dir = true;
+	if (m->flags & PLAN_MAKE) {
+		const char *name = m->source + strlen(workdir);
+
+		s->fd = contain_kept(workdir, name + strspn(name, "/"), m->flags & PLAN_PUBLIC ? 01777 : 0700,
+				     err);
+		return s->fd < 0 ? -1 : 0;
+	}
 	s->fd = fd_open_user(m->source, O_PATH | O_DIRECTORY);
 	if (s->fd < 0 && errno == ENOTDIR) {
 		s->dir = false;
@@ -100,7 +109,19 @@ static int open_source(const struct plan_mount *m, struct source *s, struct bert
 	return 0;
 }
 
-static int open_sources(struct build *b, const struct plan *plan, struct berth_err *err)
+/* Has a mount of this kind a source on the host? */
+static bool has_source(enum plan_kind kind)
+{
+	return kind == PLAN_BIND || kind == PLAN_NODE;
+}
+
+/* Is it a file of the room's own, of which the plan has the text? */
+static bool is_file(enum plan_kind kind)
+{
+	return kind == PLAN_PASSWD || kind == PLAN_GROUP || kind == PLAN_TEXT;
+}
+
+static int open_sources(struct build *b, const struct plan *plan, const char *workdir, struct berth_err *err)
 {
 	b->v = calloc(plan->n + 1, sizeof(*b->v));
 	if (!b->v)
@@ -109,10 +130,10 @@ static int open_sources(struct build *b, const struct plan *plan, struct berth_e
 		struct source *s = &b->v[b->n];
 
 		s->fd = -1;
-		if (plan->v[b->n].kind != PLAN_BIND) {
+		if (!has_source(plan->v[b->n].kind)) {
 			s->mount = &plan->v[b->n];
-			s->dir = plan->v[b->n].kind == PLAN_PROCFS;
-		} else if (open_source(&plan->v[b->n], s, err) < 0) {
+			s->dir = !is_file(s->mount->kind);
+		} else if (open_source(&plan->v[b->n], workdir, s, err) < 0) {
 			return -1;
 		}
 	}
@@ -121,7 +142,7 @@ static int open_sources(struct build *b, const struct plan *plan, struct berth_e
 
 static bool is_wanted(const struct source *s)
 {
-	return s->fd >= 0 || s->mount->kind != PLAN_BIND;
+	return s->fd >= 0 || !has_source(s->mount->kind);
 }
 
 /* Inside an earlier bind a target is the host's, not the image's: no mount point is made there. */
@@ -132,6 +153,54 @@ static bool is_in_earlier(const struct build *b, size_t i)
 		    path_is_below(b->v[i].mount->target, b->v[j].mount->target))
 			return true;
 	return false;
+}
+
+/* Is it a directory of the room's own, in which mount points can be made? */
+static bool is_own(const struct plan_mount *m)
+{
+	return m->kind == PLAN_EMPTY || m->kind == PLAN_SMALL_DEV || (m->flags & PLAN_MAKE);
+}
+
+/* The mount point of the i-th in the last before it that its target lies in, if that is an own one. */
+static int make_point(struct build *b, size_t i, struct berth_err *err)
+{
+	const char *target = b->v[i].mount->target;
+
+	for (size_t j = i; j-- > 0;) {
+		const struct source *in = &b->v[j];
+
+		if (!is_wanted(in) || !in->dir || !path_is_below(target, in->mount->target))
+			continue;
+		if (!is_own(in->mount) || strcmp(target, in->mount->target) == 0)
+			return 0;
+		return contain_point(in->fd, target + strlen(in->mount->target) + 1, b->v[i].dir, err);
+	}
+	return 0;
+}
+
+/* The room's own directories, with the mount points in them. */
+static int make_own(struct build *b, struct berth_err *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < b->n; i++) {
+		struct source *s = &b->v[i];
+
+		any = any || is_own(s->mount);
+		if (s->mount->kind == PLAN_EMPTY)
+			s->fd = contain_empty(b->tmp_fd, s->mount->source,
+					      s->mount->flags & PLAN_PUBLIC ? 01777 : 0700, err);
+		else if (s->mount->kind == PLAN_SMALL_DEV)
+			s->fd = contain_dev(b->tmp_fd, err);
+		else
+			continue;
+		if (s->fd < 0)
+			return -1;
+	}
+	for (size_t i = 0; any && i < b->n; i++)
+		if (is_wanted(&b->v[i]) && make_point(b, i, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* Mount points for the image server, in the form imgfs_wire.h describes. */
@@ -232,8 +301,11 @@ static int attach_one(struct build *b, struct source *s, struct berth_err *err)
 	unsigned int flags = (m->flags & PLAN_READONLY ? ARM_READONLY : 0) |
 			     (m->flags & PLAN_DEV ? ARM_DEV : 0);
 	cleanup_close int dst = -1;
+	int rc;
 
-	if (m->kind != PLAN_BIND && m->kind != PLAN_PROCFS) {
+	if (m->kind == PLAN_SMALL_DEV)
+		flags = ARM_READONLY;
+	if (is_file(m->kind)) {
 		flags = ARM_READONLY;
 		s->fd = make_file(b, m, err);
 		if (s->fd < 0)
@@ -255,9 +327,11 @@ static int attach_one(struct build *b, struct source *s, struct berth_err *err)
 	if (m->kind == PLAN_PROCFS)
 		return b->arm->procfs ? b->arm->procfs(b->arm->ctx, dst, err)
 				      : berth_fail(err, BERTH_EBUG, 0, "a room in a step has no PID namespace");
-	if (b->arm->bind(b->arm->ctx, s->fd, dst, flags, err) < 0)
-		return berth_context(err, "bind '%s' on '%s'", m->source, m->target);
-	return 0;
+	if (m->kind == PLAN_NODE || m->kind == PLAN_SHM || m->kind == PLAN_PTS)
+		rc = contain_attach(b->arm, m, s->fd, dst, err);
+	else
+		rc = b->arm->bind(b->arm->ctx, s->fd, dst, flags, err);
+	return rc < 0 ? berth_context(err, "bind '%s' on '%s'", m->source, m->target) : 0;
 }
 
 int room_build(const struct arm *arm, const struct room_spec *spec, const struct site *site,
@@ -272,12 +346,13 @@ int room_build(const struct arm *arm, const struct room_spec *spec, const struct
 	bool beside;
 
 	if (room_open_image(spec, &image_fd, &pin, err) < 0 ||
-	    plan_make(spec, site, pmix_dir, &plan, err) < 0 || open_sources(&b, &plan, err) < 0)
+	    plan_make(spec, site, pmix_dir, &plan, err) < 0 ||
+	    open_sources(&b, &plan, spec->workdir, err) < 0)
 		return -1;
 	if (pin.kind == IMAGE_DIR)
 		cleanup_close_fn(&image_fd);
 	room_stamp(stamps, PHASE_OPEN);
-	if (arm->tmpfs(arm->ctx, &b.tmp_fd, err) < 0)
+	if (arm->tmpfs(arm->ctx, &b.tmp_fd, err) < 0 || make_own(&b, err) < 0)
 		return -1;
 	if (attach_root(&b, spec, image_fd, err) < 0)
 		return berth_context(err, "image '%s'", spec->image);

@@ -20,6 +20,9 @@
 #include "libimage/base/fd.h"
 #include "libimage/base/log.h"
 
+/* LIMIT: what other runtimes give a session of their own; --workdir has the room of a disk */
+enum { SESSION_BYTES = 64 * 1024 * 1024 };
+
 /* Who the caller is in the room, and what rights the room is built with. */
 static int enter_userns(const struct room_spec *spec, struct berth_err *err)
 {
@@ -122,6 +125,8 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	local.over = &start->over;
 	local.own_ns = start->own_ns;
 	local.writable = spec->writable;
+	if (spec->contain || spec->scratch.n > 0)
+		local.tmpfs_bytes = SESSION_BYTES;
 	local.cache_bytes = site->cache_bytes;
 	local.wait_ms = (int)site->start_wait_ms;
 	arm = arm_of_local(&local);
@@ -162,8 +167,8 @@ int room_chdir(const struct room_spec *spec, struct berth_err *err)
 		return berth_hint(err, "--pwd names a directory inside the image; bind it if it is the "
 				       "host's");
 	}
-	if ((spec->cwd && chdir_inside(spec->cwd) == 0) || (spec->home && chdir_inside(spec->home) == 0) ||
-	    chdir("/") == 0)
+	if ((spec->cwd && !spec->contain && chdir_inside(spec->cwd) == 0) ||
+	    (spec->home && chdir_inside(spec->home) == 0) || chdir("/") == 0)
 		return 0;
 	return berth_fail(err, BERTH_ESYS, errno, "cannot start in '/'");
 }

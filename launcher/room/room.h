@@ -81,8 +81,8 @@ void room_stamp(struct room_stamps *stamps, enum room_phase phase);
 void room_stamps_format(const struct room_stamps *stamps, char *out, size_t size);
 
 /*
- * Go to the directory the task should start in: spec->pwd, which must exist; else spec->cwd,
- * home, /, the first that can be entered. Call it inside the room, as the user.
+ * Go to the directory the task should start in: spec->pwd, which must exist; else spec->cwd (not where
+ * the room is contained), home, /, the first that can be entered. Call it inside the room, as the user.
  */
 int room_chdir(const struct room_spec *spec, struct berth_err *err);
 

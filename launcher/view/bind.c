@@ -93,7 +93,7 @@ static char *absolute_source(const char *source, const char *cwd, struct berth_e
 	return NULL;
 }
 
-static int check_target(const char *target, struct berth_err *err)
+static int check_target(const char *source, const char *target, struct berth_err *err)
 {
 	if (target[0] != '/') {
 		berth_fail(err, BERTH_EUSAGE, 0, "the bind target '%s' is not absolute", target);
@@ -110,6 +110,9 @@ static int check_target(const char *target, struct berth_err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(bind_kept); i++) {
 		if (!path_is_below(target, bind_kept[i]))
 			continue;
+		/* A device is there already, or is what a small /dev is to have more. */
+		if (strcmp(bind_kept[i], "/dev") == 0 && strcmp(source, target) == 0)
+			return 0;
 		berth_fail(err, BERTH_EUSAGE, 0, "nothing can be bound on '%s'", target);
 		return berth_hint(err, "the host's %s is there already, as a whole", bind_kept[i]);
 	}
@@ -173,7 +176,7 @@ int bind_add(struct bind_list *list, const char *source, const char *target, boo
 		else if (one->target[0] == '/')
 			path_tidy(one->target);
 	}
-	if (one->source && one->target && check_target(one->target, err) == 0)
+	if (one->source && one->target && check_target(one->source, one->target, err) == 0)
 		return 0;
 	bind_list_cut(list, list->n - 1);
 	return -1;

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,11 @@ static const struct {
 	{ "/etc/hosts", NO_MOUNT_BIND_PATHS },
 	{ "/etc/resolv.conf", 0 },
 	{ "/etc/localtime", NO_MOUNT_BIND_PATHS },
+};
+
+/* The devices of a small /dev. */
+static const char *const nodes[] = {
+	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
 };
 
 /* A working directory here stays the image's: binding it would hide the image's own. */
@@ -123,6 +129,73 @@ static char *own_place(const char *path, const char *what, struct berth_err *err
 	return take_ptr(&plain);
 }
 
+/*
+ * An own directory for 'target': 'name' in the room's memory, or below the working directory that
+ * the user named for such.
+ */
+static int add_own(struct plan *p, const struct room_spec *spec, const char *name, const char *target,
+		   unsigned int flags, struct berth_err *err)
+{
+	cleanup_free char *path = NULL;
+
+	if (!spec->workdir)
+		return add(p, PLAN_EMPTY, flags, name, target, err);
+	path = path_join(spec->workdir, name);
+	if (!path)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot plan the room");
+	return add(p, PLAN_BIND, flags | PLAN_MAKE, path, target, err);
+}
+
+static int add_scratch(struct plan *p, const struct room_spec *spec, struct berth_err *err)
+{
+	for (size_t i = 0; i < spec->scratch.n; i++) {
+		cleanup_free char *name = NULL;
+		int rc;
+
+		/* On a disk by its path, so that it is found again; in memory any name will do. */
+		rc = spec->workdir ? asprintf(&name, "scratch%s", spec->scratch.v[i])
+				   : asprintf(&name, "scratch%zu", i);
+		if (rc < 0) {
+			name = NULL;
+			return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot plan the room");
+		}
+		if (add_own(p, spec, name, spec->scratch.v[i], 0, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_small_dev(struct plan *p, const struct room_spec *spec, struct berth_err *err)
+{
+	if (add(p, PLAN_SMALL_DEV, 0, "", "/dev", err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+		if (add(p, PLAN_NODE, PLAN_OPTIONAL, nodes[i], nodes[i], err) < 0)
+			return -1;
+	if (add(p, PLAN_SHM, 0, "", "/dev/shm", err) < 0)
+		return -1;
+	return spec->no_mount & NO_MOUNT_DEVPTS ? 0 : add(p, PLAN_PTS, 0, "", "/dev/pts", err);
+}
+
+/* One of fixed[] in a contained room. */
+static int add_contained(struct plan *p, const struct room_spec *spec, const char *path,
+			 unsigned int flags, struct berth_err *err)
+{
+	if (strcmp(path, "/dev") == 0)
+		return add_small_dev(p, spec, err);
+	if (strcmp(path, "/tmp") == 0)
+		return add_own(p, spec, "tmp", path, PLAN_PUBLIC, err);
+	if (strcmp(path, "/var/tmp") == 0)
+		return add_own(p, spec, "var_tmp", path, PLAN_PUBLIC, err);
+	return add(p, PLAN_BIND, flags, path, path, err);
+}
+
+/* Below what is the kernel's there is no place for a directory. */
+static bool is_kernels(const char *path)
+{
+	return path_is_below(path, "/proc") || path_is_below(path, "/sys") || path_is_below(path, "/dev");
+}
+
 static int add_home(struct plan *p, const struct room_spec *spec, struct berth_err *err)
 {
 	cleanup_free char *home = NULL;
@@ -137,7 +210,9 @@ static int add_home(struct plan *p, const struct room_spec *spec, struct berth_e
 	home = own_place(spec->home, "the home directory", err);
 	if (!home)
 		return -1;
-	if (strcmp(home, "/") == 0 || covered(p, home))
+	if (spec->contain && strcmp(home, "/") != 0 && !is_kernels(home))
+		return add_own(p, spec, "home", home, 0, err);
+	if (spec->contain || strcmp(home, "/") == 0 || covered(p, home))
 		return 0;
 	return add(p, PLAN_BIND, PLAN_OPTIONAL, home, home, err);
 }
@@ -193,7 +268,7 @@ static int add_cwd(struct plan *p, const struct room_spec *spec, const struct si
 {
 	cleanup_free char *cwd = NULL;
 
-	if (!spec->cwd || (spec->no_mount & NO_MOUNT_CWD))
+	if (!spec->cwd || spec->contain || (spec->no_mount & NO_MOUNT_CWD))
 		return 0;
 	cwd = own_place(spec->cwd, "the working directory", err);
 	if (!cwd)
@@ -209,19 +284,28 @@ static int add_cwd(struct plan *p, const struct room_spec *spec, const struct si
 	return add(p, PLAN_BIND, PLAN_OPTIONAL, cwd, cwd, err);
 }
 
-static int add_bind(struct plan *p, const struct bind *b, unsigned int flags, struct berth_err *err)
+static int add_bind(struct plan *p, const struct room_spec *spec, const struct bind *b, unsigned int flags,
+		    struct berth_err *err)
 {
-	return add(p, PLAN_BIND, flags | (b->readonly ? PLAN_READONLY : 0u), b->source, b->target, err);
+	const bool in_dev = path_is_below(b->target, "/dev"), whole = strcmp(b->target, "/dev") == 0;
+
+	if (b->readonly)
+		flags |= PLAN_READONLY;
+	if (!in_dev)
+		return add(p, PLAN_BIND, flags, b->source, b->target, err);
+	if (!spec->contain && !(spec->no_mount & NO_MOUNT_DEV))
+		return 0; /* the whole of it is there */
+	return add(p, whole ? PLAN_BIND : PLAN_NODE, whole ? flags | PLAN_DEV : flags, b->source, b->target, err);
 }
 
 static int add_site(struct plan *p, const struct room_spec *spec, const struct site *site,
 		    struct berth_err *err)
 {
-	if (spec->no_mount & NO_MOUNT_BIND_PATHS)
+	if (spec->contain || (spec->no_mount & NO_MOUNT_BIND_PATHS))
 		return 0;
 	for (size_t i = 0; i < site->binds.n; i++)
 		if (!is_left_out(spec, site->binds.v[i].target) &&
-		    add_bind(p, &site->binds.v[i], PLAN_OPTIONAL, err) < 0)
+		    add_bind(p, spec, &site->binds.v[i], PLAN_OPTIONAL, err) < 0)
 			return -1;
 	return 0;
 }
@@ -242,12 +326,18 @@ static int add_files(struct plan *p, const struct room_spec *spec, struct berth_
 static int add_fixed(struct plan *p, const struct room_spec *spec, struct berth_err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
-		bool own = spec->pid && (fixed[i].flags & PLAN_PROC);
+		const char *path = fixed[i].path;
+		int rc;
 
 		if (spec->no_mount & fixed[i].no)
 			continue;
-		if (add(p, own ? PLAN_PROCFS : PLAN_BIND, own ? 0 : fixed[i].flags, fixed[i].path, fixed[i].path,
-			err) < 0)
+		if (spec->pid && (fixed[i].flags & PLAN_PROC))
+			rc = add(p, PLAN_PROCFS, 0, path, path, err);
+		else if (spec->contain)
+			rc = add_contained(p, spec, path, fixed[i].flags, err);
+		else
+			rc = add(p, PLAN_BIND, fixed[i].flags, path, path, err);
+		if (rc < 0)
 			return -1;
 	}
 	return 0;
@@ -270,10 +360,11 @@ static int make(const struct room_spec *spec, const struct site *site, const cha
 {
 	if (add_fixed(p, spec, err) < 0 || add_home(p, spec, err) < 0 || add_files(p, spec, err) < 0 ||
 	    add_ids(p, spec, err) < 0 || add_hostname(p, spec, err) < 0 || add_pmix(p, pmix_dir, err) < 0 ||
-	    add_cwd(p, spec, site, err) < 0 || add_site(p, spec, site, err) < 0)
+	    add_cwd(p, spec, site, err) < 0 || add_site(p, spec, site, err) < 0 ||
+	    add_scratch(p, spec, err) < 0)
 		return -1;
 	for (size_t i = 0; i < spec->binds.n; i++)
-		if (add_bind(p, &spec->binds.v[i], 0, err) < 0)
+		if (add_bind(p, spec, &spec->binds.v[i], 0, err) < 0)
 			return -1;
 	return 0;
 }

@@ -15,8 +15,14 @@ enum plan_kind {
 	PLAN_BIND,   /* the host's 'source' on 'target', with its submounts */
 	PLAN_PASSWD, /* the image's 'target' (/etc/passwd) with the line 'source' added */
 	PLAN_GROUP,  /* the same for /etc/group */
+	/* Without Slurm only: */
 	PLAN_PROCFS, /* a proc file system of the room's own PID namespace */
 	PLAN_TEXT,   /* a file with the text 'source' */
+	PLAN_EMPTY, /* an own, empty directory, which the room keeps as 'source'; 0700 */
+	PLAN_SMALL_DEV, /* a small /dev, read-only, in which the next three lie */
+	PLAN_NODE,  /* 'source' of the host's /dev, with its working device nodes */
+	PLAN_SHM,   /* a new tmpfs */
+	PLAN_PTS,   /* a new devpts, or the host's */
 };
 
 enum plan_flag {
@@ -24,6 +30,8 @@ enum plan_flag {
 	PLAN_DEV = 1 << 1,	/* device nodes work here: only ever /dev */
 	PLAN_OPTIONAL = 1 << 2, /* a missing or unreadable source is skipped */
 	PLAN_PROC = 1 << 3,	/* refuse unless the source is a proc file system */
+	PLAN_MAKE = 1 << 4,	/* a source below the spec's workdir, made if missing; 0700 */
+	PLAN_PUBLIC = 1 << 5,	/* with PLAN_MAKE, and for PLAN_EMPTY: mode 1777 */
 };
 
 struct plan_mount {
@@ -48,6 +56,9 @@ struct plan {
  * is what its author asked for. It comes before the site's and the user's binds because they
  * may lie below it. So is a home left out that is "/" or shown already. The user may name another
  * source for the home, which then must exist, and leave out all but passwd and group.
+ * A contained room has a small /dev, /tmp, /var/tmp and home of its own, neither the working directory
+ * nor the site's binds, and of the host's devices those that the user binds. Otherwise these are
+ * there already, and are skipped. Scratch directories come before the user's binds.
  */
 int plan_make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,
 	      struct plan *ret, struct berth_err *err);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,4 +93,47 @@ int set_no_mount(struct room_spec *spec, const char *arg, struct berth_err *err)
 		if (word[0] != '\0' && no_mount_one(spec, word, err) < 0)
 			return -1;
 	return 0;
+}
+
+int set_contain(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	(void)arg;
+	(void)err;
+	spec->contain = true;
+	return 0;
+}
+
+int set_workdir(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	cleanup_free char *path = NULL;
+
+	if (arg[0] == '\0')
+		return berth_fail(err, BERTH_EUSAGE, 0, "the directory's name is empty");
+	if (arg[0] != '/' && !spec->cwd)
+		return berth_fail(err, BERTH_EUSAGE, 0, "'%.200s' is relative to a directory that is gone", arg);
+	path = path_from(arg[0] == '/' ? "/" : spec->cwd, arg);
+	if (!path)
+		return no_memory(err);
+	if (strlen(path) >= PATH_MAX)
+		return berth_fail(err, BERTH_EUSAGE, ENAMETOOLONG, "'%.100s...'", path);
+	free(spec->workdir);
+	spec->workdir = take_ptr(&path);
+	return 0;
+}
+
+int set_scratch(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	cleanup(bind_list_done) struct bind_list all = { 0 };
+	cleanup_free char *copy = strdup(arg);
+	char *at = copy, *word;
+
+	if (!copy)
+		return no_memory(err);
+	/* Where nothing can be bound there can be no such directory either. */
+	while ((word = strsep(&at, ",")))
+		if (word[0] != '\0' && bind_add(&all, "/", word, false, NULL, err) < 0)
+			return -1;
+	for (size_t i = 0; i < all.n; i++)
+		strlist_add(&spec->scratch, all.v[i].target);
+	return strlist_ok(&spec->scratch) ? 0 : no_memory(err);
 }

@@ -22,6 +22,15 @@ int set_no_home(struct room_spec *spec, const char *arg, struct berth_err *err);
  */
 int set_mount(struct room_spec *spec, const char *arg, struct berth_err *err);
 
+/* A small /dev; own, empty /tmp, /var/tmp and home; the working directory is not bound. */
+int set_contain(struct room_spec *spec, const char *arg, struct berth_err *err);
+
+/* The host's directory in which that, and --scratch, is kept: DIR/tmp, var_tmp, home, scratch/. */
+int set_workdir(struct room_spec *spec, const char *arg, struct berth_err *err);
+
+/* Empty directories at these paths inside, with commas between. */
+int set_scratch(struct room_spec *spec, const char *arg, struct berth_err *err);
+
 /* Words of NO_MOUNT_*, or targets of binds that are made for everybody, with commas between. */
 int set_no_mount(struct room_spec *spec, const char *arg, struct berth_err *err);
 

@@ -34,6 +34,8 @@ void room_spec_done(struct room_spec *s)
 	strlist_done(&s->env);
 	free(s->home_source);
 	strlist_done(&s->no_mount_paths);
+	free(s->workdir);
+	strlist_done(&s->scratch);
 	memset(s, 0, sizeof(*s));
 }
 

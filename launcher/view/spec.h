@@ -72,6 +72,9 @@ struct room_spec {
 	char *home_source;		/* --home: the host's; NULL: that of the same path */
 	unsigned int no_mount;		/* NO_MOUNT_* */
 	struct strlist no_mount_paths;	/* targets of binds for everybody that are left out */
+	bool contain;			/* a small /dev; own, empty /tmp, /var/tmp and home; no cwd */
+	char *workdir;			/* the host's directory for these; NULL: in memory */
+	struct strlist scratch;		/* more of them, by their paths inside */
 };
 
 #define ROOM_SPEC_INIT { 0 }

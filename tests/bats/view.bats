@@ -151,3 +151,148 @@ type=bind,src=plain,dst=/two"
 	assert_success '/proc/* /sys/*'
 	refused 1 "--no-mount: 'proc sys' is nothing" --no-mount 'proc sys'
 }
+
+# ---- contained -------------------------------------------------------------------------------
+
+@test "--contain: a small /dev that works, and whose terminals are its own" {
+	local image who
+
+	for image in "$ROOM_DIR" "$ROOM_SIF"; do
+		for who in as_user as_root; do
+			run "$who" berth exec -c "$image" sh -ec '
+				ls /dev | tr "\n" " "; ls -A /dev/shm /dev/pts
+				echo x >/dev/null; [ "$(head -c 3 /dev/zero | tr "\0" z)" = zzz ]
+				[ "$(head -c 3 /dev/urandom | wc -c)" = 3 ]; ! { echo x >/dev/full; } 2>/dev/null
+				echo stdin | cat /dev/stdin; echo fd | cat /dev/fd/0
+				echo mine >/dev/shm/file; cat /dev/shm/file; stat -c %a /dev/shm
+				! { echo x >/dev/new; } 2>/dev/null; ! mknod /dev/shm/node c 1 3 2>/dev/null'
+			assert_success "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero /dev/pts:
+ptmx
+
+/dev/shm:
+stdin
+fd
+mine
+1777"
+		done
+	done
+	need_command python3
+	run as_user berth exec -c -B /usr/bin -B /usr/lib -B /lib64 -B /lib "$ROOM_SIF" python3 -c '
+import os, pty
+a, b = pty.openpty()
+print(os.ttyname(b), os.listdir("/dev/pts"))'
+	assert_success "/dev/pts/0 ['0', 'ptmx']"
+}
+
+@test "--contain: /tmp, /var/tmp and home are empty, and gone afterwards; the start is at home" {
+	local mark=berth-contain-$$
+
+	as_user sh -c "touch /tmp/$mark ~/$mark"
+	# shellcheck disable=SC2016
+	every 0 sh -ec 'cd '"$SCRATCH"'; berth exec -c "$IMAGE" sh -ec "
+		[ \$(pwd) = ~ ]; ls -A /tmp ~; ls /var/tmp; [ ! -e '"$SCRATCH"' ]
+		stat -c %a /tmp /var/tmp ~
+		echo t >/tmp/t; echo v >/var/tmp/v; echo h >~/h; cat /tmp/t /var/tmp/v ~/h
+		grep -c . /etc/hosts >/dev/null; id -un"
+		[ ! -e /tmp/t ]; [ ! -e /var/tmp/v ]; [ ! -e ~/h ]; rm -f /tmp/no'
+	assert_success "/tmp:
+
+$CLUSTER_DIR/home/ada:
+${CLUSTER_DIR##*/}
+1777
+1777
+700
+t
+v
+h
+ada"
+	# and at most so much of it, that a mistake does not take the node's memory
+	run as_user berth exec -c "$ROOM_SIF" sh -c 'head -c 70000000 /dev/zero >/tmp/big'
+	assert_failure 1 'no space left'
+	as_user sh -c "rm /tmp/$mark ~/$mark"
+}
+
+@test "--contain: the user's binds, home and working directory are there when they are named" {
+	mkdir -p "$SCRATCH/data" "$SCRATCH/mine"
+	echo data >"$SCRATCH/data/file"
+	echo mine >"$SCRATCH/mine/file"
+	chown -R "$CLUSTER_UID" "$SCRATCH"
+	# shellcheck disable=SC2016
+	every 0 sh -ec 'cd '"$SCRATCH"'
+		berth exec -c -B data:/data,data/file:/tmp/deep/file,data:/var/tmp/d -H mine:/home/new "$IMAGE" sh -ec "
+			cat /data/file /tmp/deep/file /var/tmp/d/file ~/file; pwd; echo written >/data/new"
+		cat data/new; rm data/new
+		berth exec -c -B . --pwd '"$SCRATCH"' "$IMAGE" sh -c "pwd; ls"'
+	assert_success "$(printf 'data\ndata\ndata\nmine\n/home/new\nwritten\n%s\ndata\nmine' "$SCRATCH")"
+}
+
+@test "--contain: devices by name, none but the host's own" {
+	local node=fuse
+
+	[ "$(stat -c %d /dev/loop-control 2>/dev/null)" != "$(stat -c %d /dev)" ] || node=loop-control
+	run as_user berth exec -c -B /dev/shm,/dev/ptmx "$ROOM_SIF" sh -c 'ls /dev/ptmx; ls -d /dev/shm'
+	assert_success
+	# a directory is shown, but no device that somebody put there works
+	mkdir "$SCRATCH/dev"
+	mknod -m 0666 "$SCRATCH/dev/zero" c 1 5
+	mknod -m 0666 "$SCRATCH/dev/loop" b 7 0
+	run as_root berth exec -c -B "$SCRATCH/dev:/mnt/dev" "$ROOM_SIF" head -c1 /mnt/dev/zero
+	assert_failure 1 'permission denied'
+	refused 1 "nothing can be bound on '/dev/zero'" -c -B "$SCRATCH/dev/zero:/dev/zero"
+	refused 1 "nothing can be bound on '/dev/x'" -c -B "$SCRATCH/dev:/dev/x"
+	refused 255 "cannot bind '/dev/none'" -c -B /dev/none
+	# a node that lies on another mount is bound over one of /dev: it is not of the host's /dev
+	# shellcheck disable=SC2016
+	run as_root unshare -m --propagation private sh -ec 'mount --bind "$1" /dev/kmsg; shift
+		setpriv --reuid='"$CLUSTER_UID"' --regid='"$CLUSTER_UID"' --clear-groups "$@"' sh "$SCRATCH/dev/loop" \
+		"$BERTH_PREFIX/bin/berth" exec -c -B /dev/kmsg "$ROOM_DIR" true
+	assert_failure 255 "bind '/dev/kmsg' on '/dev/kmsg': it is no device of the host's own /dev"
+	[ $node = fuse ] || {
+		run as_root berth exec -c -B /dev/loop-control "$ROOM_SIF" sh -c 'ls /dev/loop-control; : </dev/loop-control'
+		assert_success /dev/loop-control
+	}
+}
+
+@test "--workdir: kept below it, and made if missing" {
+	# shellcheck disable=SC2016
+	every 0 sh -ec 'rm -rf '"$SCRATCH"'/w; cd '"$SCRATCH"'
+		berth exec -c -W w/deep --scratch /sc,/s/d "$IMAGE" sh -ec "echo t >/tmp/t; echo v >/var/tmp/v; echo h >~/h
+			echo 1 >/sc/1; echo 2 >/s/d/2"
+		(cd w/deep; cat tmp/t var_tmp/v home/h scratch/sc/1 scratch/s/d/2
+		stat -c %a tmp var_tmp home scratch/sc)
+		BERTH_CONTAIN=1 BERTH_WORKDIR=w/deep berth exec "$IMAGE" sh -ec "cat /tmp/t ~/h"
+		rm -r w/deep/tmp; ln -s /etc w/deep/tmp
+		! berth exec -c -W w/deep "$IMAGE" true 2>/dev/null'
+	assert_success "$(printf 't\nv\nh\n1\n2\n1777\n1777\n700\n700\nt\nh')"
+	refused 255 "cannot make the directory '/proc/w/tmp'" -c -W /proc/w
+}
+
+@test "--scratch: empty directories at places that the image need not have" {
+	mkdir "$SCRATCH/data"
+	echo data >"$SCRATCH/data/file"
+	# shellcheck disable=SC2016
+	every 0 sh -ec 'berth exec -S /sc,/new/deep/er -S /usr/only-in-image/sub -B '"$SCRATCH"'/data:/sc/a/b "$IMAGE" sh -ec "
+		ls -A /new/deep/er /usr/only-in-image/sub; cat /sc/a/b/file; echo x >/sc/x; echo y >/new/deep/er/y; cat /sc/x
+		[ -e /tmp ]; ls /usr/only-in-image"'
+	assert_success "/new/deep/er:
+
+/usr/only-in-image/sub:
+data
+x
+bound
+data
+sub"
+	refused 1 '--scratch: ' --scratch sc
+	refused 1 '-S: ' -S /proc/x
+}
+
+# The stand-in for what the kernel may refuse.
+@test "--contain where no devpts can be made: the host's" {
+	need_command strace
+	run as_user sh -c "strace -o ~/trace -qq -e trace=fsopen -e inject=fsopen:error=EPERM:when=3 \
+		berth exec -c $ROOM_DIR sh -c 'cut -d\" \" -f5- /proc/self/mountinfo | grep ^/dev/pts'"
+	assert_success
+	assert_output '^/dev/pts .*nosuid.* devpts'
+	run as_user sh -c 'grep -c "devpts.*EPERM" ~/trace; rm ~/trace'
+	assert_success 1
+}

@@ -59,7 +59,8 @@ static void try_binds(const char *text)
 		must(err.code == BERTH_EUSAGE);
 	for (size_t i = 0; i < l.n; i++)
 		must(l.v[i].source[0] == '/' && path_is_target(l.v[i].target) &&
-		     !path_is_below(l.v[i].target, "/dev") && strcmp(l.v[i].target, "/") != 0);
+		     (!path_is_below(l.v[i].target, "/dev") || strcmp(l.v[i].source, l.v[i].target) == 0) &&
+		     strcmp(l.v[i].target, "/") != 0);
 }
 
 static void try_mount(const char *text)

@@ -59,10 +59,18 @@ static const struct {
 	{ "/a:/proc/self", NULL, NULL, false },
 	{ "/a:/sys", NULL, NULL, false },
 	{ "/a:/sys/fs", NULL, NULL, false },
+	{ "/dev/shm", "/dev/shm", "/dev/shm", false },	/* in /dev only what is called so there */
+	{ "/dev/./dri//:/dev/dri:ro", "/dev/dri", "/dev/dri", true },
+	{ "/dev", "/dev", "/dev", false },
+	{ "/dev/shm:/shm", "/dev/shm", "/shm", false },
 	{ "/a:/dev", NULL, NULL, false },
 	{ "/a:/dev/null", NULL, NULL, false },
 	{ "/a://dev/./shm/", NULL, NULL, false },
-	{ "/dev/shm", NULL, NULL, false },
+	{ "/dev/null:/dev/zero", NULL, NULL, false },
+	{ "/dev/a/../null:/dev/null", NULL, NULL, false },
+	{ "/devices/../dev/null:/dev/null", NULL, NULL, false },
+	{ "/proc", NULL, NULL, false },
+	{ "/sys/fs", NULL, NULL, false },
 };
 
 START_TEST(parse_one)

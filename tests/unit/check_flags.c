@@ -29,6 +29,12 @@ static const struct {
 	{ { "exec", "-vq", "img" }, ";;q;;img" },
 	{ { "exec", "-qvB", "/a", "img" }, "/a;;v;;img" },
 	{ { "exec", "-vB/a", "img" }, "/a;;v;;img" },
+	{ { "exec", "-cB", "/a", "-S/s", "-W", "/w", "-H/h", "img" }, "/a;;;;img" },
+	{ { "exec", "--contain=1", "img" }, "!--contain takes no" },
+	{ { "exec", "-S", "s", "img" }, "!-S: " },
+	{ { "exec", "-H", "h", "img" }, "!-H: " },
+	{ { "exec", "--no-mount", "x", "img" }, "!--no-mount: " },
+	{ { "exec", "--mount=x", "img" }, "!--mount: " },
 	{ { "exec", "--", "-img" }, ";;;;-img" },
 	{ { "exec", "-v", "--", "--bind", "x" }, ";;v;;--bind" },
 	{ { "exec", "-", "x" }, ";;;;-" }, /* a file of that name */

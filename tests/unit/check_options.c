@@ -61,6 +61,11 @@ static void show(const struct room_spec *s, struct strbuf *out)
 		strbuf_printf(out, "no %x;", s->no_mount);
 	for (size_t i = 0; i < s->no_mount_paths.n; i++)
 		strbuf_printf(out, "no %s;", s->no_mount_paths.v[i]);
+	strbuf_puts(out, s->contain ? "contain;" : "");
+	if (s->workdir)
+		strbuf_printf(out, "workdir %s;", s->workdir);
+	for (size_t i = 0; i < s->scratch.n; i++)
+		strbuf_printf(out, "scratch %s;", s->scratch.v[i]);
 	if (s->pwd)
 		strbuf_printf(out, "pwd %s;", s->pwd);
 	for (size_t i = 0; i < s->env.n; i++)
@@ -204,6 +209,19 @@ static const struct {
 	{ "home", "/a:/b:ro", NULL },
 	{ "home", "/a:/b:c", NULL },
 	{ "home", "/a/../b", NULL },
+	{ "contain", NULL, "contain;" },
+	{ "workdir", "/a//b/", "workdir /a/b;" },
+	{ "workdir", "/a/../b", "workdir /a/../b;" },
+	{ "workdir", "a", NULL },
+	{ "workdir", "", NULL },
+	{ "scratch", "/a", "scratch /a;" },
+	{ "scratch", "/a,,/b//c/", "scratch /a;scratch /b/c;" },
+	{ "scratch", "", "" },
+	{ "scratch", "a", NULL },
+	{ "scratch", "/", NULL },
+	{ "scratch", "/a,/b/../c", NULL },
+	{ "scratch", "/dev/shm/x", NULL },
+	{ "scratch", "/proc", NULL },
 	{ "no-home", NULL, "no 10;" },
 	{ "no-mount", "proc", "no 1;" },
 	{ "no-mount", "home,tmp", "no 30;" },
@@ -229,7 +247,7 @@ START_TEST(meaning)
 	if (!rows[_i].out) {
 		ck_assert_msg(rc == -1, "%s '%s' was taken", rows[_i].name, rows[_i].arg);
 		ck_assert_int_eq(err.code, BERTH_EUSAGE);
-		ck_assert_uint_eq(s.binds.n, 0); /* nor half of it */
+		ck_assert_uint_eq(s.binds.n + s.scratch.n, 0); /* nor half of it */
 		return;
 	}
 	ck_assert_msg(rc == 0, "%s", err.text);
@@ -257,6 +275,9 @@ static const struct {
 	{ { "BERTH_NO_MOUNT=proc,/x", "SINGULARITY_NO_HOME=1" }, "no 11;no /x;" },
 	{ { "APPTAINER_HOME=/a:/b", "APPTAINER_NO_HOME=no" }, "home /a>/b;" },
 	{ { "BERTH_NO_HOME=1", "SINGULARITY_HOME=/a" }, "home /a>/a;" }, /* who names one wants it */
+	{ { "APPTAINER_CONTAIN=1", "SINGULARITY_WORKDIR=/w", "BERTH_SCRATCHDIR=/s,/t" },
+	  "contain;workdir /w;scratch /s;scratch /t;" },
+	{ { "BERTH_SCRATCH=s" }, "!BERTH_SCRATCH:" },
 	{ { "HOME=/root" }, "" },
 	{ { "BERTH_HOME=a" }, "!BERTH_HOME:" },
 	{ { "BERTH_NO_MOUNT=x" }, "!BERTH_NO_MOUNT:" },

@@ -11,29 +11,41 @@
 #include "tests/unit/unit.h"
 
 /* A plan as text: "SRC>TARGET", or only the path where they are the same; p proc, d devices,
- * o optional, r read-only; "passwd(LINE)". */
+ * o optional, r read-only, m made, P public; "passwd(LINE)"; "!NODE", "{NAME}>TARGET" for an empty
+ * one, "<TARGET>" for a new file system. */
 static void show(const struct plan *p, struct strbuf *out)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct plan_mount *m = &p->v[i];
 
 		strbuf_puts(out, i > 0 ? " " : "");
-		if (m->kind != PLAN_BIND)
+		if (m->kind == PLAN_NODE)
+			strbuf_puts(out, "!");
+		if (m->kind == PLAN_EMPTY)
+			strbuf_printf(out, "{%s}>%s", m->source, m->target);
+		else if (m->kind == PLAN_SMALL_DEV || m->kind == PLAN_SHM || m->kind == PLAN_PTS)
+			strbuf_printf(out, "<%s>", m->target);
+		else if (m->kind != PLAN_BIND && m->kind != PLAN_NODE)
 			strbuf_printf(out, "%s(%s)", m->target, m->source);
 		else if (strcmp(m->source, m->target) == 0)
 			strbuf_puts(out, m->target);
 		else
 			strbuf_printf(out, "%s>%s", m->source, m->target);
 		if (m->flags)
-			strbuf_printf(out, "%s%s%s%s%s", m->kind == PLAN_BIND ? "," : "",
-				      m->flags & PLAN_PROC ? "p" : "", m->flags & PLAN_DEV ? "d" : "",
-				      m->flags & PLAN_OPTIONAL ? "o" : "",
-				      m->flags & PLAN_READONLY ? "r" : "");
+			strbuf_printf(out, ",%s%s%s%s%s%s", m->flags & PLAN_PROC ? "p" : "",
+				      m->flags & PLAN_DEV ? "d" : "", m->flags & PLAN_OPTIONAL ? "o" : "",
+				      m->flags & PLAN_READONLY ? "r" : "", m->flags & PLAN_MAKE ? "m" : "",
+				      m->flags & PLAN_PUBLIC ? "P" : "");
 	}
 }
 
 #define HOST "/proc,p /sys /dev,d /tmp,o /var/tmp,o"
 #define FILES " /etc/hosts,or /etc/resolv.conf,or /etc/localtime,or"
+
+#define NODES "!/dev/null,o !/dev/zero,o !/dev/full,o !/dev/random,o !/dev/urandom,o !/dev/tty,o"
+#define SMALL_DEV "</dev> " NODES " </dev/shm>"
+#define CONTAINED "/proc,p /sys " SMALL_DEV " </dev/pts> {tmp}>/tmp,P {var_tmp}>/var/tmp,P"
+#define WORKDIR "/proc,p /sys " SMALL_DEV " </dev/pts> /w/tmp>/tmp,mP /w/var_tmp>/var/tmp,mP"
 
 static const struct {
 	const char *home, *user, *group, *cwd, *pmix, *site, *binds;
@@ -123,6 +135,38 @@ static const struct {
 	{ .home = "/home/ann", .cwd = "/w", .user = "ann", .site = "/sw", .binds = "/b",
 	  .set = { "no-mount", "proc,sys,dev,home,tmp,cwd,bind-paths,/etc/resolv.conf" },
 	  .out = "/etc/passwd(ann:x:7:8::/home/ann:/bin/sh) /b" },
+	/* Contained. */
+	{ .set = { "contain" }, .out = CONTAINED FILES },
+	{ .home = "/home/ann", .user = "ann", .cwd = "/scratch/x", .site = "/sw", .binds = "/data:/mnt",
+	  .set = { "contain" },
+	  .out = CONTAINED " {home}>/home/ann" FILES " /etc/passwd(ann:x:7:8::/home/ann:/bin/sh) /data>/mnt" },
+	{ .home = "/tmp/ann", .set = { "contain" }, .out = CONTAINED " {home}>/tmp/ann" FILES },
+	{ .home = "/", .set = { "contain" }, .out = CONTAINED FILES },
+	{ .home = "/dev/null", .set = { "contain" }, .out = CONTAINED FILES },
+	{ .home = "/proc/x", .set = { "contain" }, .out = CONTAINED FILES },
+	{ .home = "/home/ann", .set = { "contain", NULL, "no-home" }, .out = CONTAINED FILES },
+	{ .set = { "contain", NULL, "home", "/data:/h" }, .out = CONTAINED " /data>/h" FILES },
+	{ .set = { "contain", NULL, "no-mount", "devpts,tmp" }, .out = "/proc,p /sys " SMALL_DEV FILES },
+	{ .set = { "contain", NULL, "no-mount", "dev,sys,proc" },
+	  .out = "{tmp}>/tmp,P {var_tmp}>/var/tmp,P" FILES },
+	{ .home = "/home/ann", .set = { "contain", NULL, "workdir", "/w/" },
+	  .out = WORKDIR " /w/home>/home/ann,m" FILES },
+	{ .home = "/tmp/ann", .set = { "contain", NULL, "workdir", "/w" },
+	  .out = WORKDIR " /w/home>/tmp/ann,m" FILES },
+	{ .set = { "workdir", "/w" }, .out = HOST FILES }, /* nothing is empty */
+	/* Scratch directories. */
+	{ .set = { "scratch", "/s,/t/u" }, .binds = "/d:/s/x", .out = HOST FILES " {scratch0}>/s {scratch1}>/t/u /d>/s/x" },
+	{ .set = { "workdir", "/w", "scratch", "/s//t/" }, .out = HOST FILES " /w/scratch/s/t>/s/t,m" },
+	{ .cwd = "/c/d", .set = { "workdir", "../w", "scratch", "/s" },
+	  .out = HOST FILES " /c/d,o /c/w/scratch/s>/s,m" },
+	/* Devices: there already, or one by one. */
+	{ .binds = "/dev/fuse,/dev/shm:/dev/shm:ro,/dev", .out = HOST FILES },
+	{ .binds = "/dev/shm:/shm", .out = HOST FILES " /dev/shm>/shm" },
+	{ .binds = "/dev/fuse,/dev/dri:/dev/dri:ro", .set = { "contain" },
+	  .out = CONTAINED FILES " !/dev/fuse !/dev/dri,r" },
+	{ .binds = "/dev", .set = { "contain" }, .out = CONTAINED FILES " /dev,d" },
+	{ .binds = "/dev/null", .site = "/dev/zero", .set = { "no-mount", "dev" },
+	  .out = "/proc,p /sys /tmp,o /var/tmp,o" FILES " !/dev/zero,o !/dev/null" },
 	/* PMIx. */
 	{ .pmix = "", .out = HOST FILES },
 	{ .pmix = "spool", .out = NULL },
