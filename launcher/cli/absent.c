@@ -16,7 +16,7 @@
 #define GPU "the devices are there; bind the driver's libraries and name their directory with " \
 	    "--env LD_LIBRARY_PATH=DIR"
 #define READ_ONLY "an image is read-only; write to /tmp, to your home or to a directory that you --bind"
-#define CONTAIN "--contain is the part of it that concerns files"
+#define COMPAT "--containall --writable-tmpfs is the greater part of it"
 #define BIND "--bind SRC:DST[:ro] puts a directory or file of the host there"
 #define NETWORK "the network is the host's, or with --net none"
 #define PRIVILEGE "nothing inside has a privilege or can gain one: leave the option out"
@@ -34,9 +34,8 @@ static const struct absent {
 	{ NULL, "debug", 'd', "-v says what happens" },
 	{ NULL, "silent", 's', "-q prints errors only" },
 	{ ENTER, "nv", 0, GPU }, { ENTER, "nvccli", 0, GPU }, { ENTER, "rocm", 0, GPU },
-	{ ENTER, "containall", 'C', CONTAIN }, { ENTER, "compat", 0, CONTAIN },
+	{ ENTER, "compat", 0, COMPAT },
 	{ ENTER, "fusemount", 0, BIND },
-	{ ENTER, "cleanenv", 'e', "start from an empty environment: env -i \"$(command -v berth)\" ..." },
 	{ ENTER, "env-file", 0, "--env NAME=VALUE,... sets variables, BERTHENV_NAME=VALUE outside too" },
 	{ "build", "fakeroot", 'f', "'berth build' makes root the owner of every file as it is" },
 	{ ENTER, "dns", 0, "--bind FILE:/etc/resolv.conf" }, { ENTER, "netns-path", 0, NETWORK },

@@ -29,6 +29,17 @@ static const char *const host_name[] = {
 	"BASH_ENV", "GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH",
 };
 
+/*
+ * What enters a clean environment. Without the process manager's variables an MPI program would start
+ * as many programs of one rank each, and without CUDA's on devices that are another job's.
+ */
+static const char *const clean_prefix[] = { "PMI", "SLURM", "OMPI" };
+static const char *const clean_name[] = {
+	"TERM", "CUDA_VISIBLE_DEVICES",
+	"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
+};
+
 /* The image is known inside by these names; many programs look for the last pair. */
 static const char *const image_name[] = {
 	"BERTH_CONTAINER", "APPTAINER_CONTAINER", "SINGULARITY_CONTAINER",
@@ -95,8 +106,20 @@ static bool name_is(const char *entry, size_t name_len, const char *name)
 	return strlen(name) == name_len && memcmp(entry, name, name_len) == 0;
 }
 
-static bool stays_out(const char *entry, size_t name_len)
+static bool enters_clean(const char *entry, size_t name_len)
 {
+	if (starts_with_any(entry, clean_prefix, ARRAY_SIZE(clean_prefix)))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(clean_name); i++)
+		if (name_is(entry, name_len, clean_name[i]))
+			return true;
+	return false;
+}
+
+static bool stays_out(const char *entry, size_t name_len, bool clean)
+{
+	if (clean && !enters_clean(entry, name_len))
+		return true;
 	if (starts_with_any(entry, own_prefix, ARRAY_SIZE(own_prefix)) ||
 	    starts_with_any(entry, host_prefix, ARRAY_SIZE(host_prefix)))
 		return true;
@@ -180,9 +203,12 @@ static int plan(const char *const *host, const struct room_spec *spec, struct en
 	for (size_t i = 0; host[i]; i++) {
 		size_t n = strcspn(host[i], "=");
 
-		if (host[i][n] == '=' && n > 0 && stays_out(host[i], n) && edit(e, host[i], n, NULL, err) < 0)
+		if (host[i][n] == '=' && n > 0 && stays_out(host[i], n, spec->cleanenv) &&
+		    edit(e, host[i], n, NULL, err) < 0)
 			return -1;
 	}
+	if (spec->cleanenv && env_edits_add(e, "LANG", "C", err) < 0)
+		return -1;
 	if (spec->home && env_edits_add(e, "HOME", spec->home, err) < 0)
 		return -1;
 	if (path && env_edits_add(e, "USER_PATH", path, err) < 0)

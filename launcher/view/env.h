@@ -6,6 +6,7 @@
  * plugin to Slurm's. The host's PATH, LD_LIBRARY_PATH, LD_PRELOAD (and the rest of ld.so's
  * variables) never enter; PMI*, PMIX*, SLURM*, OMPI* and the rest stay. BERTH_*, APPTAINER_*
  * and SINGULARITY_* settings are dropped; BERTHENV_X, APPTAINERENV_X, SINGULARITYENV_X set X.
+ * With spec->cleanenv nothing enters but TERM, proxies and what an MPI program was started with.
  */
 #ifndef BERTH_ENV_H
 #define BERTH_ENV_H

@@ -103,6 +103,21 @@ int set_contain(struct room_spec *spec, const char *arg, struct berth_err *err)
 	return 0;
 }
 
+int set_cleanenv(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	(void)arg;
+	(void)err;
+	spec->cleanenv = true;
+	return 0;
+}
+
+int set_containall(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	spec->pid = spec->ipc = true;
+	(void)set_cleanenv(spec, arg, err);
+	return set_contain(spec, arg, err);
+}
+
 int set_workdir(struct room_spec *spec, const char *arg, struct berth_err *err)
 {
 	cleanup_free char *path = NULL;

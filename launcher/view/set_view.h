@@ -25,6 +25,12 @@ int set_mount(struct room_spec *spec, const char *arg, struct berth_err *err);
 /* A small /dev; own, empty /tmp, /var/tmp and home; the working directory is not bound. */
 int set_contain(struct room_spec *spec, const char *arg, struct berth_err *err);
 
+/* Next to nothing of the caller's environment, see env.h. */
+int set_cleanenv(struct room_spec *spec, const char *arg, struct berth_err *err);
+
+/* Both, and processes and IPC of its own. */
+int set_containall(struct room_spec *spec, const char *arg, struct berth_err *err);
+
 /* The host's directory in which that, and --scratch, is kept: DIR/tmp, var_tmp, home, scratch/. */
 int set_workdir(struct room_spec *spec, const char *arg, struct berth_err *err);
 

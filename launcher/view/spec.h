@@ -75,6 +75,7 @@ struct room_spec {
 	bool contain;			/* a small /dev; own, empty /tmp, /var/tmp and home; no cwd */
 	char *workdir;			/* the host's directory for these; NULL: in memory */
 	struct strlist scratch;		/* more of them, by their paths inside */
+	bool cleanenv;			/* next to nothing of the caller's environment */
 };
 
 #define ROOM_SPEC_INIT { 0 }

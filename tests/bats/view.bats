@@ -296,3 +296,21 @@ sub"
 	run as_user sh -c 'grep -c "devpts.*EPERM" ~/trace; rm ~/trace'
 	assert_success 1
 }
+
+@test "--cleanenv and --containall: what MPI was started with enters, the rest does not" {
+	local option
+
+	for option in -e --cleanenv -C --containall; do
+		run as_user env MINE=1 TERM=xterm http_proxy=p:1 SLURM_JOB_ID=7 PMI_RANK=3 PMIX_RANK=4 \
+			OMPI_COMM_WORLD_RANK=5 CUDA_VISIBLE_DEVICES=1 BERTHENV_IN=2 LANG=de \
+			berth exec $option --env SET=3 "$ROOM_SIF" env
+		assert_success
+		for line in TERM=xterm http_proxy=p:1 SLURM_JOB_ID=7 PMI_RANK=3 PMIX_RANK=4 OMPI_COMM_WORLD_RANK=5 \
+			CUDA_VISIBLE_DEVICES=1 IN=2 SET=3 LANG=C "HOME=$CLUSTER_DIR/home/ada"; do
+			assert_lines 1 "^$line$"
+		done
+		refute_output '^(MINE|BERTHENV_IN|USER|LOGNAME)='
+	done
+	run as_user berth exec -C "$ROOM_SIF" sh -c 'pwd; ls -A /tmp; ls /dev | wc -l'
+	assert_success "$(printf '%s\n13' "$CLUSTER_DIR/home/ada")"
+}

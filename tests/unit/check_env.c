@@ -54,6 +54,36 @@ static const struct {
 	{ "noequals", false },
 };
 
+/* The same in a clean one, of what would come in otherwise. */
+static const struct {
+	const char *pair;
+	bool stays;
+} clean[] = {
+	{ "TERM=xterm", true },
+	{ "http_proxy=p:1", true },
+	{ "HTTPS_PROXY=p:1", true },
+	{ "no_proxy=x", true },
+	{ "PMI_RANK=1", true },
+	{ "PMIX_SERVER_URI41=x", true },
+	{ "SLURM_JOB_ID=1", true },
+	{ "SLURMD_NODENAME=n1", true },
+	{ "OMPI_MCA_btl=tcp", true },
+	{ "CUDA_VISIBLE_DEVICES=0", true },
+	{ "USER=ann", false },
+	{ "LANG=de_DE.UTF-8", false },
+	{ "DISPLAY=:0", false },
+	{ "SSH_AUTH_SOCK=/x", false },
+	{ "AWS_SECRET_ACCESS_KEY=x", false },
+	{ "TERMINFO=/x", false },
+	{ "my_http_proxy=x", false },
+	{ "http_proxy_x=x", false },
+	{ "MY_SLURM_JOB_ID=1", false },
+	{ "CUDA_VISIBLE_DEVICES_X=0", false },
+	{ "MPI_LOCALNRANKS=2", false },
+	{ "LD_PRELOAD=x", false },
+	{ "BERTH_BIND=/x", false },
+};
+
 static void inside(const char *const *env, const struct room_spec *spec, struct strlist *out)
 {
 	cleanup(env_edits_done) struct env_edits edits = { 0 };
@@ -104,6 +134,28 @@ START_TEST(from_host)
 	inside(env, &spec, &out);
 	ck_assert_msg(has(&out, host[_i].pair) == host[_i].stays, "%s", host[_i].pair);
 	ck_assert(has(&out, "A=1") && has(&out, "Z=2"));
+}
+END_TEST
+
+START_TEST(from_host_clean)
+{
+	const char *env[] = { "A=1", clean[_i].pair, "BERTHENV_B=2", "PATH=/p", NULL };
+	cleanup(strlist_done) struct strlist out = STRLIST_INIT, opt = STRLIST_INIT;
+	struct room_spec spec = plain();
+
+	strlist_add(&opt, "C=3");
+	spec.env = opt;
+	spec.cleanenv = true;
+	inside(env, &spec, &out);
+	ck_assert_msg(has(&out, clean[_i].pair) == clean[_i].stays, "%s", clean[_i].pair);
+	ck_assert(!has(&out, "A=1") && has(&out, "B=2") && has(&out, "C=3") && has(&out, "LANG=C"));
+	ck_assert_str_eq(value(&out, "PATH"), ENV_DEFAULT_PATH);
+	/* who wants another language says so */
+	strlist_add(&opt, "LANG=en");
+	spec.env = opt;
+	strlist_done(&out);
+	inside(env, &spec, &out);
+	ck_assert_str_eq(value(&out, "LANG"), "en");
 }
 END_TEST
 
@@ -206,6 +258,7 @@ int main(void)
 	TCase *tc = tcase_create("env");
 
 	tcase_add_loop_test(tc, from_host, 0, ARRAY_SIZE(host));
+	tcase_add_loop_test(tc, from_host_clean, 0, ARRAY_SIZE(clean));
 	tcase_add_test(tc, always_set);
 	tcase_add_loop_test(tc, set_inside, 0, ARRAY_SIZE(sets));
 	tcase_add_test(tc, edits);

@@ -75,7 +75,9 @@ static const struct {
 	{ { "exec", "--nv", "img" }, "!this version has no option '--nv'" },
 	{ { "run", "--network-args=x", "img" }, "!no option '--network-args'" },
 	{ { "run", "--overlay=x", "img" }, "!--overlay: " }, /* there is no directory that it is relative to */
-	{ { "shell", "-ve", "img" }, "!no option '-e'" },
+	{ { "shell", "-vZ", "img" }, "!unknown option '-Z'" },
+	{ { "exec", "-eC", "img" }, ";;;;img" },
+	{ { "exec", "--compat", "img" }, "!no option '--compat'" },
 	{ { "exec", "--sandbox", "img" }, "!unknown option '--sandbox'" }, /* it is build's */
 	{ { "exec", "--n", "img" }, "!unknown" },
 };

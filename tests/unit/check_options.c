@@ -62,6 +62,7 @@ static void show(const struct room_spec *s, struct strbuf *out)
 	for (size_t i = 0; i < s->no_mount_paths.n; i++)
 		strbuf_printf(out, "no %s;", s->no_mount_paths.v[i]);
 	strbuf_puts(out, s->contain ? "contain;" : "");
+	strbuf_puts(out, s->cleanenv ? "clean;" : "");
 	if (s->workdir)
 		strbuf_printf(out, "workdir %s;", s->workdir);
 	for (size_t i = 0; i < s->scratch.n; i++)
@@ -210,6 +211,8 @@ static const struct {
 	{ "home", "/a:/b:c", NULL },
 	{ "home", "/a/../b", NULL },
 	{ "contain", NULL, "contain;" },
+	{ "cleanenv", NULL, "clean;" },
+	{ "containall", NULL, "contain;clean;pid;ipc;" },
 	{ "workdir", "/a//b/", "workdir /a/b;" },
 	{ "workdir", "/a/../b", "workdir /a/../b;" },
 	{ "workdir", "a", NULL },
@@ -277,6 +280,7 @@ static const struct {
 	{ { "BERTH_NO_HOME=1", "SINGULARITY_HOME=/a" }, "home /a>/a;" }, /* who names one wants it */
 	{ { "APPTAINER_CONTAIN=1", "SINGULARITY_WORKDIR=/w", "BERTH_SCRATCHDIR=/s,/t" },
 	  "contain;workdir /w;scratch /s;scratch /t;" },
+	{ { "BERTH_CLEANENV=on", "SINGULARITY_CONTAINALL=false" }, "clean;" },
 	{ { "BERTH_SCRATCH=s" }, "!BERTH_SCRATCH:" },
 	{ { "HOME=/root" }, "" },
 	{ { "BERTH_HOME=a" }, "!BERTH_HOME:" },

@@ -142,6 +142,8 @@ static const struct {
 	  .out = CONTAINED " {home}>/home/ann" FILES " /etc/passwd(ann:x:7:8::/home/ann:/bin/sh) /data>/mnt" },
 	{ .home = "/tmp/ann", .set = { "contain" }, .out = CONTAINED " {home}>/tmp/ann" FILES },
 	{ .home = "/", .set = { "contain" }, .out = CONTAINED FILES },
+	{ .set = { "containall", NULL, "no-mount", "tmp" }, .out = "/proc(/proc) /sys " SMALL_DEV " </dev/pts>" FILES },
+	{ .set = { "containall", NULL, "no-mount", "proc,tmp" }, .out = "/sys " SMALL_DEV " </dev/pts>" FILES },
 	{ .home = "/dev/null", .set = { "contain" }, .out = CONTAINED FILES },
 	{ .home = "/proc/x", .set = { "contain" }, .out = CONTAINED FILES },
 	{ .home = "/home/ann", .set = { "contain", NULL, "no-home" }, .out = CONTAINED FILES },
