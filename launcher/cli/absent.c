@@ -41,7 +41,6 @@ static const struct absent {
 	{ ENTER, "dns", 0, "--bind FILE:/etc/resolv.conf" }, { ENTER, "netns-path", 0, NETWORK },
 	{ ENTER, "network-args", 0, NETWORK }, { ENTER, "unsquash", 0, "an image is never unpacked" },
 	{ ENTER, "underlay", 0, ALWAYS },
-	{ ENTER, "sharens", 0, "under Slurm, srun --container makes one room for all tasks of a node" },
 	{ ENTER, "no-privs", 0, ALWAYS }, { ENTER, "keep-privs", 0, PRIVILEGE },
 	{ ENTER, "add-caps", 0, PRIVILEGE }, { ENTER, "drop-caps", 0, PRIVILEGE },
 	{ ENTER, "allow-setuid", 0, PRIVILEGE }, { ENTER, "security", 0, PRIVILEGE },

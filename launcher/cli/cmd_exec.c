@@ -40,6 +40,7 @@ struct job {
 	struct flags flags;
 	struct room_stamps stamps;
 	int report;  /* of room_begin() */
+	bool told; /* the error is another rank's, which prints it */
 	int argc;    /* of the words after the flags: image and the program's */
 	char **argv;
 };
@@ -149,14 +150,16 @@ static int enter(struct job *j, const char *prompt, const char *program, struct 
 	 * winbind's module, for one, talks to no other's socket. Then what takes time in another process;
 	 * the rest of what this one needs it finds out meanwhile. */
 	if (site_load(&site, err) < 0 || names_fill(&j->spec, err) < 0 ||
-	    room_begin(spec, &start, &j->stamps, err) < 0)
+	    join_start(&start.join, spec, &site, err) < 0 || room_begin(spec, &start, &j->stamps, err) < 0)
 		return -1;
 	log_line(LOG_DETAIL, "image %s", spec->image);
 	if (make_env(spec, prompt, env, err) < 0)
 		return -1;
 	start.program = (struct prime_program){ program, path_of(env) };
-	if (room_enter(spec, &site, &start, &j->stamps, err) < 0)
+	if (room_enter(spec, &site, &start, &j->stamps, err) < 0) {
+		j->told = start.join.told;
 		return -1;
+	}
 	j->report = start.report;
 	if (room_chdir(spec, err) < 0)
 		return -1;
@@ -283,8 +286,11 @@ static int act(int argc, char **argv, int words, int (*run)(struct job *j, struc
 
 		return cmd_help(2, ask);
 	}
-	if (rc < 0 || run(&j, &err) < 0)
+	if (rc < 0 || run(&j, &err) < 0) {
+		if (j.told && !j.spec.verbose)
+			return status_of(err.code);
 		return cli_fail(argv[0], &err);
+	}
 	return STATUS_OK; /* not reached: the program has taken this process */
 }
 

@@ -58,17 +58,16 @@ static int check_writable(const struct room_spec *spec, enum image_kind kind, in
 }
 
 /*
- * Root that may make a mount namespace needs no user namespace; root without CAP_SYS_ADMIN (in
+ * Begin a room of one's own. Root that may make a mount namespace needs no user namespace; root without CAP_SYS_ADMIN (in
  * another container, say) is treated as any user.
  */
-int room_begin(const struct room_spec *spec, struct room_start *ret, struct room_stamps *stamps,
-	       struct berth_err *err)
+static int begin(const struct room_spec *spec, struct room_start *ret, struct room_stamps *stamps,
+		 struct berth_err *err)
 {
 	struct server_ids ids = { .uid = (uid_t)-1 };
 	cleanup_close int image_fd = -1;
 	struct image_pin pin;
 
-	room_stamp(stamps, stamps->ns[PHASE_START] ? PHASE_ASKED : PHASE_START);
 	/* A first look, as who the caller is: what kind of image decides whether to start a server. */
 	if (room_open_image(spec, &image_fd, &pin, err) < 0)
 		return -1;
@@ -96,21 +95,31 @@ int room_begin(const struct room_spec *spec, struct room_start *ret, struct room
 	return spec->pid ? pidns_split(&ret->report, err) : 0;
 }
 
+int room_begin(const struct room_spec *spec, struct room_start *ret, struct room_stamps *stamps,
+	       struct berth_err *err)
+{
+	room_stamp(stamps, stamps->ns[PHASE_START] ? PHASE_ASKED : PHASE_START);
+	if (ret->join.role == JOIN_WAITS || begin(spec, ret, stamps, err) == 0)
+		return 0;
+	join_refuse(&ret->join, err);
+	return -1;
+}
+
 void room_start_done(struct room_start *s)
 {
 	overlay_done(&s->over);
+	join_done(&s->join);
 	server_done(&s->server);
 }
 
-int room_enter(const struct room_spec *spec, const struct site *site, struct room_start *start,
-	       struct room_stamps *stamps, struct berth_err *err)
+static int enter(const struct room_spec *spec, const struct site *site, struct room_start *start,
+		 struct room_stamps *stamps, struct berth_err *err)
 {
 	cleanup(arm_local_done) struct arm_local local = { .root_fd = -1 };
 	struct server *server = start->kind == IMAGE_DIR ? NULL : &start->server;
 	struct arm arm;
 	mode_t mask;
 
-	room_stamp(stamps, PHASE_SETTLED);
 	if ((server && server_watch(server, (int)site->start_wait_ms, err) < 0) ||
 	    overlay_watch(&start->over, (int)site->start_wait_ms, err) < 0)
 		return -1;
@@ -118,7 +127,7 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 	 * mount tree costs time by its size. */
 	if (unshare(CLONE_NEWNS | ns_flags(spec)) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot make a mount namespace");
-	if (arm_make_slave(err) < 0 || ns_set_up(spec, err) < 0)
+	if (arm_make_slave(err) < 0 || ns_set_up(spec, err) < 0 || join_hold(&start->join, err) < 0)
 		return -1;
 	room_stamp(stamps, PHASE_NS);
 	arm_local_init(&local, spec->fakeroot ? 0 : spec->uid, spec->fakeroot ? 0 : spec->gid, server);
@@ -139,11 +148,39 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 		return -1;
 	if ((spec->fakeroot ? drop_none(err) : drop_caps(err)) < 0)
 		return -1;
+	join_publish(&start->join);
 	if (server)
 		server_settle(server);
 	overlay_settle(&start->over);
 	room_stamp(stamps, PHASE_DROP);
 	return 0;
+}
+
+int room_enter(const struct room_spec *spec, const struct site *site, struct room_start *start,
+	       struct room_stamps *stamps, struct berth_err *err)
+{
+	room_stamp(stamps, PHASE_SETTLED);
+	if (start->join.role == JOIN_WAITS) {
+		int rc = join_enter(&start->join, spec, err);
+
+		if (rc < 0)
+			return -1;
+		if (rc > 0) {
+			room_stamp(stamps, PHASE_JOIN);
+			if (drop_caps(err) < 0)
+				return -1;
+			room_stamp(stamps, PHASE_DROP);
+			return 0;
+		}
+		/* Who was building died: begin where it began. The wait counts as the caller's own time. */
+		*stamps = (struct room_stamps){ .ns = { [PHASE_START] = stamps->ns[PHASE_START] } };
+		if (room_begin(spec, start, stamps, err) < 0)
+			return -1;
+	}
+	if (enter(spec, site, start, stamps, err) == 0)
+		return 0;
+	join_refuse(&start->join, err);
+	return -1;
 }
 
 /*

@@ -11,6 +11,7 @@
 
 #include <limits.h>
 
+#include "launcher/room/join.h"
 #include "launcher/room/overlay.h"
 #include "launcher/room/prime.h"
 #include "launcher/room/server.h"
@@ -25,6 +26,7 @@ enum room_phase {
 	PHASE_USERNS,  /* user namespace made and mapped */
 	PHASE_SERVER,  /* berth-imgfs forked */
 	PHASE_SETTLED, /* the caller knows the rest of what it wants */
+	PHASE_JOIN,    /* entered a room that was there */
 	PHASE_NS,      /* mount namespace made, propagation slave */
 	PHASE_OPEN,    /* image and bind sources open */
 	PHASE_ROOT,    /* image attached */
@@ -44,15 +46,17 @@ struct room_start {
 	struct server server;
 	struct overlay_servers over;
 	enum image_kind kind;
+	struct join join;	      /* the caller's: join_start() before room_begin() */
 	struct prime_program program; /* the caller's: what it will execute, where it knows */
 	bool own_ns; /* in a user namespace that was made for it */
 	int report;  /* for pidns_init(), where the room has a PID namespace; else -1 */
 };
 
-#define ROOM_START_INIT { .server = SERVER_NONE, .report = -1 }
+#define ROOM_START_INIT { .server = SERVER_NONE, .join = JOIN_INIT, .report = -1 }
 
 /*
- * Look at the image of 'spec', make the user namespace, start the server. Of 'spec' only image,
+ * Where another process makes the room (ret->join), nothing; else
+ * look at the image of 'spec', make the user namespace, start the server. Of 'spec' only image,
  * pin, uid and gid need be filled in: what else a start takes is found out meanwhile, except by way
  * of the name service, whose modules may want sockets to be root's.
  * With spec->pid the caller goes on in another process, see pidns.h.
@@ -62,7 +66,7 @@ int room_begin(const struct room_spec *spec, struct room_start *ret, struct room
 	       struct berth_err *err);
 
 /*
- * Build the room that 'spec' asks for and enter it. Afterwards this process has the image as
+ * Build the room that 'spec' asks for, or wait for who does, and enter it. Afterwards this process has the image as
  * its root, no capability, no way to get one (no_new_privs), stands in "/", and has the
  * descriptors, umask, limits, signals and children it had before room_begin().
  * On failure the process is in an undefined place and must exit.

@@ -21,6 +21,7 @@ void room_stamps_format(const struct room_stamps *stamps, char *out, size_t size
 		[PHASE_ASKED] = "request",
 		[PHASE_USERNS] = "user namespace", [PHASE_SERVER] = "server",
 		[PHASE_SETTLED] = "settings",
+		[PHASE_JOIN] = "join",
 		[PHASE_NS] = "mount namespace",	   [PHASE_OPEN] = "open",
 		[PHASE_ROOT] = "root",		   [PHASE_BINDS] = "binds",
 		[PHASE_PIVOT] = "pivot",	   [PHASE_DROP] = "drop",

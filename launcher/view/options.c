@@ -88,6 +88,22 @@ static int set_env(struct room_spec *spec, const char *arg, struct berth_err *er
 	return 0;
 }
 
+static int set_join(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	(void)arg;
+	(void)err;
+	spec->share = SHARE_ALWAYS;
+	return 0;
+}
+
+static int set_no_join(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	(void)arg;
+	(void)err;
+	spec->share = SHARE_NEVER;
+	return 0;
+}
+
 static int set_verbose(struct room_spec *spec, const char *arg, struct berth_err *err)
 {
 	(void)arg;
@@ -236,6 +252,10 @@ const struct option_row option_rows[] = {
 	  FACE_HERE, set_home },
 	{ "no-mount", NULL, 0, "WHAT,...", "leave these mounts out", "NO_MOUNT", NULL,
 	  FACE_HERE, set_no_mount },
+	{ "join", "sharens", 0, NULL, "one room with all that the same job starts here", "JOIN", "SHARENS",
+	  FACE_CLI | FACE_ENV, set_join },
+	{ "no-join", NULL, 0, NULL, "a room of its own for each rank", "NO_JOIN", NULL,
+	  FACE_CLI | FACE_ENV, set_no_join },
 	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
 	  FACE_CLI | FACE_ENV | FACE_STEP, set_verbose },
 	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,
@@ -288,6 +308,15 @@ static int parse_bool(const char *text)
 	return -1;
 }
 
+/* "join" and "no-join": the variable of the first, where it says no, is the second. */
+static const struct option_row *opposite(const struct option_row *row)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "no-%s", row->name);
+	return option_by_name(name);
+}
+
 static int set_from(const struct option_row *row, const char *value, struct room_spec *spec,
 		    struct berth_err *err)
 {
@@ -298,7 +327,9 @@ static int set_from(const struct option_row *row, const char *value, struct room
 	on = parse_bool(value);
 	if (on < 0)
 		return berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' is neither yes nor no", value);
-	return on ? row->set(spec, NULL, err) : 0;
+	if (!on)
+		row = opposite(row);
+	return row ? row->set(spec, NULL, err) : 0;
 }
 
 int options_from_env(const char *const *env, struct room_spec *spec, struct berth_err *err)

@@ -44,6 +44,12 @@ enum no_mount {
 	NO_MOUNT_BIND_PATHS = 1 << 7, /* the site's binds, /etc/hosts and /etc/localtime */
 };
 
+enum room_share {
+	SHARE_AUTO, /* with the other ranks of the job on this host, where the environment shows some */
+	SHARE_ALWAYS,
+	SHARE_NEVER,
+};
+
 struct room_spec {
 	char *image;	      /* absolute host path */
 	struct image_pin pin; /* IMAGE_UNKNOWN: not pinned */
@@ -65,6 +71,7 @@ struct room_spec {
 	bool userns;		   /* for root, too */
 	bool fakeroot;		   /* be root inside */
 	char *hostname;		   /* NULL: the host's; else with 'uts' */
+	enum room_share share;	   /* not packed: Slurm's steps always share */
 	bool verbose;		   /* tell how long each phase took */
 	bool quiet;		   /* errors only */
 

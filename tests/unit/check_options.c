@@ -81,6 +81,7 @@ static void show(const struct room_spec *s, struct strbuf *out)
 		      s->ipc ? "ipc;" : "", s->uts ? "uts;" : "", s->net ? "net;" : "", s->userns ? "userns;" : "",
 		      s->fakeroot ? "fakeroot;" : "", s->writable ? "writable;" : "",
 		      s->writable_tmpfs ? "tmpfs;" : "");
+	strbuf_puts(out, s->share == SHARE_ALWAYS ? "share;" : s->share == SHARE_NEVER ? "alone;" : "");
 	strbuf_puts(out, s->verbose ? "verbose;" : "");
 	strbuf_puts(out, s->quiet ? "quiet;" : "");
 }
@@ -236,6 +237,9 @@ static const struct {
 	{ "no-mount", "/proc/..", NULL },
 	{ "no-mount", "etc/hosts", NULL },
 	{ "no-mount", "proc,x", NULL },
+	{ "join", NULL, "share;" },
+	{ "sharens", NULL, "share;" },
+	{ "no-join", NULL, "alone;" },
 	{ "verbose", NULL, "verbose;" },
 	{ "quiet", NULL, "quiet;" },
 };
@@ -289,6 +293,13 @@ static const struct {
 	{ { "BERTH_VERBOSE=Yes" }, "verbose;" },
 	{ { "BERTH_VERBOSE=0" }, "" },
 	{ { "BERTH_QUIET=off", "BERTH_VERBOSE=" }, "" },
+	{ { "BERTH_JOIN=1" }, "share;" },
+	{ { "BERTH_JOIN=0" }, "alone;" },
+	{ { "BERTH_NO_JOIN=1" }, "alone;" },
+	{ { "BERTH_NO_JOIN=0" }, "" },
+	{ { "APPTAINER_SHARENS=1" }, "share;" },
+	{ { "BERTH_JOIN=", "SINGULARITY_SHARENS=no" }, "alone;" },
+	{ { "BERTH_JOIN=perhaps" }, "!BERTH_JOIN:" },
 	{ { "BIND=/a", "PWD=/home", "ENV=A=1", "VERBOSE=1" }, "" },
 	{ { "BERTH_BINDX=/a", "XBERTH_BIND=/a", "BERTH_BIN=/a" }, "" },
 	{ { "BERTH_CWD=/a", "BERTHENV_BIND=/a" }, "" },
