@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "launcher/cli/cli.h"
+#include "launcher/cli/mend.h"
 #include "launcher/cli/status.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
@@ -22,6 +23,7 @@ int cli_fail(const char *command, struct berth_err *err)
 {
 	if (err->code == BERTH_EUSAGE && err->hint[0] == '\0')
 		berth_hint(err, "see: berth help%s%s", command ? " " : "", command ? command : "");
+	mend_limits(err);
 	log_err(err);
 	return status_of(err->code);
 }

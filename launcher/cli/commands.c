@@ -13,6 +13,7 @@ const struct command commands[] = {
 	{ "shell", "[OPTIONS] IMAGE", "work in an image at a prompt", cmd_shell },
 	{ "build", "[--force] [--keep-owner] IMAGE.sif DIR", "make an image of a directory", cmd_image },
 	{ "inspect", "[--json] IMAGE", "list what an image holds", cmd_image },
+	{ "doctor", "[--json] [IMAGE]", "say what of this host or an image stands in the way", cmd_doctor },
 	{ "help", "[COMMAND]", "explain a command", cmd_help },
 	{ "version", "", "print the version", cmd_version },
 };

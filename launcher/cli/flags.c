@@ -15,6 +15,7 @@ const struct flag_local flag_locals[] = {
 	{ "build", "force", 'F', NULL, "replace IMAGE.sif where it exists" },
 	{ "build", "keep-owner", 0, NULL, "keep the owners of the files; for root only" },
 	{ "inspect", "json", 'j', NULL, "write JSON" },
+	{ "doctor", "json", 'j', NULL, "write a JSON array of what was found" },
 };
 const size_t flag_local_count = ARRAY_SIZE(flag_locals);
 

@@ -17,6 +17,7 @@
 #include <linux/magic.h>
 
 #include "launcher/room/arm.h"
+#include "launcher/room/hint.h"
 #include "launcher/room/overlay.h"
 #include "launcher/room/server.h"
 #include "launcher/room/sys.h"
@@ -253,9 +254,7 @@ static int open_fuse(struct berth_err *err)
 	if (fd >= 0)
 		return fd;
 	berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_EDENIED, errno, "cannot open /dev/fuse");
-	if (errno == ENOENT || errno == ENODEV)
-		return berth_hint(err, "load the kernel's fuse module");
-	return berth_hint(err, "the administrator can make /dev/fuse mode 0666, as most systems do");
+	return hint_fuse(err, err->sys);
 }
 
 /* A detached FUSE mount on 'fuse_fd', for the server of this room's user. */

@@ -11,6 +11,7 @@
 
 #include "launcher/room/build.h"
 #include "launcher/room/drop.h"
+#include "launcher/room/hint.h"
 #include "launcher/room/ns.h"
 #include "launcher/room/pidns.h"
 #include "launcher/room/server.h"
@@ -125,8 +126,10 @@ static int enter(const struct room_spec *spec, const struct site *site, struct r
 		return -1;
 	/* PRIV: in the user's own namespace, or root for itself. Once only: every copy of the host's
 	 * mount tree costs time by its size. */
-	if (unshare(CLONE_NEWNS | ns_flags(spec)) < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot make a mount namespace");
+	if (unshare(CLONE_NEWNS | ns_flags(spec)) < 0) {
+		berth_fail(err, BERTH_ESYS, errno, "cannot make a mount namespace");
+		return hint_mntns(err, err->sys);
+	}
 	if (arm_make_slave(err) < 0 || ns_set_up(spec, err) < 0 || join_hold(&start->join, err) < 0)
 		return -1;
 	room_stamp(stamps, PHASE_NS);

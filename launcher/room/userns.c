@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "launcher/room/hint.h"
 #include "launcher/room/sys.h"
 #include "launcher/room/userns.h"
 #include "launcher/view/subid.h"
@@ -38,8 +39,10 @@ static int proc_write(const char *path, const char *text, struct berth_err *err)
 	struct statfs fs;
 
 	if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC ||
-	    fd_write_full(fd, text, strlen(text)) < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot write '%s'", path);
+	    fd_write_full(fd, text, strlen(text)) < 0) {
+		berth_fail(err, BERTH_ESYS, errno, "cannot write '%s'", path);
+		return hint_map(err, err->sys);
+	}
 	return 0;
 }
 
@@ -49,11 +52,7 @@ static int make(struct berth_err *err)
 	if (unshare(CLONE_NEWUSER) == 0)
 		return 0;
 	berth_fail(err, BERTH_EDENIED, errno, "cannot make a user namespace");
-	return berth_hint(err, errno == ENOSPC || errno == EPERM || errno == EACCES
-		? "the administrator can allow it: sysctl user.max_user_namespaces, "
-		  "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns; "
-		  "a chroot forbids it"
-		: "the kernel needs CONFIG_USER_NS");
+	return hint_userns(err, err->sys);
 }
 
 /* One number each. KERNEL: gid_map needs setgroups denied first (since 3.19); the groups stay. */
