@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "launcher/cli/absent.h"
+#include "launcher/cli/flags.h"
+#include "launcher/cli/nearest.h"
+#include "launcher/view/options.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
@@ -94,14 +97,49 @@ static bool is_row(const struct absent *a, const char *command, const char *show
 	return a->letter != 0 && shown[1] == a->letter && shown[2] == '\0';
 }
 
+/* Has 'command' the options of the common table? */
+static bool enters(const char *command)
+{
+	return has_word(ENTER, command);
+}
+
+/* The option of 'command' that 'shown' is nearest to, without its dashes; NULL: none. */
+static const char *nearest_option(const char *command, const char *shown)
+{
+	static const char *const global[] = { "verbose", "quiet", "silent", "debug", "nocolor", "version" };
+	struct nearest near = { .word = shown + 2 };
+
+	/* One letter for another says nothing. */
+	if (strncmp(shown, "--", 2) != 0)
+		return NULL;
+	nearest_look(&near, "help");
+	for (size_t i = 0; !command && i < ARRAY_SIZE(global); i++)
+		nearest_look(&near, global[i]);
+	for (size_t i = 0; command && i < flag_local_count; i++)
+		if (strcmp(flag_locals[i].command, command) == 0)
+			nearest_look(&near, flag_locals[i].name);
+	for (size_t i = 0; command && enters(command) && i < option_count; i++) {
+		if (!(option_rows[i].faces & FACE_CLI))
+			continue;
+		nearest_look(&near, option_rows[i].name);
+		nearest_look(&near, option_rows[i].also);
+	}
+	return near.found;
+}
+
 int absent_option(const char *command, const char *shown, struct berth_err *err)
 {
+	const char *near;
+
 	for (size_t i = 0; i < ARRAY_SIZE(absent_options); i++) {
 		if (!is_row(&absent_options[i], command, shown))
 			continue;
 		berth_fail(err, BERTH_EUSAGE, 0, "this version has no option '%s'", shown);
 		return berth_hint(err, "%s", absent_options[i].instead);
 	}
+	near = nearest_option(command, shown);
+	if (near)
+		return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%.100s': did you mean '--%s'?", shown, near);
 	return berth_fail(err, BERTH_EUSAGE, 0, "unknown option '%.100s'", shown);
 }
 

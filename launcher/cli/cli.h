@@ -16,6 +16,8 @@ struct berth_err;
 extern const struct command commands[];
 extern const size_t command_count;
 const struct command *command_find(const char *name);
+/* Refuse the command 'name', and say which was meant. Always fails: BERTH_EUSAGE. */
+int command_unknown(const char *name, struct berth_err *err);
 
 /* "berth -v COMMAND": set by main() before the subcommand runs. */
 struct cli_global {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
 #include "launcher/cli/flags.h"
 #include "libimage/base/err.h"
@@ -86,7 +85,7 @@ int cmd_help(int argc, char **argv)
 		if (argc > 2)
 			berth_fail(&err, BERTH_EUSAGE, 0, "help takes one command");
 		else
-			(void)absent_command(argv[1], &err);
+			(void)command_unknown(argv[1], &err);
 		return cli_fail(NULL, &err);
 	}
 	put_command(c);

@@ -4,8 +4,11 @@
 
 #include <string.h>
 
+#include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
+#include "launcher/cli/nearest.h"
 #include "libimage/base/cleanup.h"
+#include "libimage/base/err.h"
 
 const struct command commands[] = {
 	{ "exec", "[OPTIONS] IMAGE PROGRAM [ARG...]", "run a program inside an image", cmd_exec },
@@ -25,4 +28,18 @@ const struct command *command_find(const char *name)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 	return NULL;
+}
+
+int command_unknown(const char *name, struct berth_err *err)
+{
+	struct nearest near = { .word = name };
+
+	(void)absent_command(name, err);
+	if (err->hint[0] != '\0')
+		return -1;
+	for (size_t i = 0; i < command_count; i++)
+		nearest_look(&near, commands[i].name);
+	if (!near.found)
+		return -1;
+	return berth_fail(err, BERTH_EUSAGE, 0, "unknown command '%.100s': did you mean '%s'?", name, near.found);
 }

@@ -89,7 +89,7 @@ int main(int argc, char **argv)
 	}
 	c = command_find(argv[at]);
 	if (!c) {
-		(void)absent_command(argv[at], &err);
+		(void)command_unknown(argv[at], &err);
 		return cli_fail(NULL, &err);
 	}
 	if (at + 1 < argc && (strcmp(argv[at + 1], "--help") == 0 || strcmp(argv[at + 1], "-h") == 0)) {
