@@ -9,7 +9,7 @@ PACKAGES_BUILD="autoconf automake libtool make gcc libc6-dev pkg-config xz-utils
 PACKAGES_CLUSTER="munge slurmctld slurmd slurm-client libpmix2 libpmi2-0 util-linux mount procps"
 PACKAGES_IMAGE="mmdebstrap mpich libmpich-dev openmpi-bin libopenmpi-dev"
 PACKAGES_TEST="check bats uidmap crun cppcheck shellcheck mandoc clang llvm squashfs-tools squashfs-tools-ng
-	libclang-rt-dev python3 strace file fuse3 libfuse3-dev libcap2-bin"
+	libclang-rt-dev python3 strace gdb file fuse3 libfuse3-dev libcap2-bin"
 
 # packages_missing NAME...: those that are not installed.
 packages_missing()

@@ -34,8 +34,7 @@ static const struct absent {
 	char letter;
 	const char *instead;
 } absent_options[] = {
-	{ NULL, "debug", 'd', "-v says what happens" },
-	{ NULL, "silent", 's', "-q prints errors only" },
+	{ NULL, "build-config", 0, "'berth config show' has the site's settings" },
 	{ ENTER, "nv", 0, GPU }, { ENTER, "nvccli", 0, GPU }, { ENTER, "rocm", 0, GPU },
 	{ ENTER, "compat", 0, COMPAT },
 	{ ENTER, "fusemount", 0, BIND },
@@ -72,7 +71,6 @@ static const struct {
 	{ "sif", "'berth inspect' lists what a SIF file holds" },
 	{ "test", "run it: berth exec IMAGE /.singularity.d/test" },
 	{ "key", SIGNED }, { "keyserver", SIGNED }, { "sign", SIGNED }, { "verify", SIGNED },
-	{ "config", "the site's settings are in berth.conf, see berth.conf(5)" },
 	{ "import", "'berth build IMAGE.sif DIR' makes an image of a directory" },
 	{ "create", "'berth build IMAGE.sif DIR' makes an image of a directory" },
 };

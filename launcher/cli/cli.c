@@ -8,6 +8,7 @@
 
 #include "launcher/cli/cli.h"
 #include "launcher/cli/mend.h"
+#include "launcher/cli/persona.h"
 #include "launcher/cli/status.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
@@ -16,13 +17,14 @@ struct cli_global cli_global;
 
 void cli_log_level(bool verbose, bool quiet)
 {
+	log_marks(persona()->marks);
 	log_init("berth", quiet ? LOG_ERROR : verbose ? LOG_DETAIL : LOG_NOTE);
 }
 
 int cli_fail(const char *command, struct berth_err *err)
 {
 	if (err->code == BERTH_EUSAGE && err->hint[0] == '\0')
-		berth_hint(err, "see: berth help%s%s", command ? " " : "", command ? command : "");
+		berth_hint(err, "see: %s help%s%s", persona()->name, command ? " " : "", command ? command : "");
 	mend_limits(err);
 	log_err(err);
 	return status_of(err->code);

@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "launcher/cli/cli.h"
+#include "launcher/cli/fit_locale.h"
 #include "launcher/cli/flags.h"
 #include "launcher/cli/image.h"
 #include "launcher/cli/names.h"
+#include "launcher/cli/persona.h"
 #include "launcher/cli/status.h"
 #include "launcher/room/pidns.h"
 #include "launcher/room/room.h"
@@ -31,7 +33,6 @@
 
 #define RUNSCRIPT "/.singularity.d/runscript"
 #define RUNSCRIPT_OLD "/singularity"
-#define SHELL_PROMPT "Berth> "
 
 enum { STAMPS_MAX = 512 }; /* LIMIT: eight phases of 40 characters fit */
 
@@ -165,6 +166,8 @@ static int enter(struct job *j, const char *prompt, const char *program, struct 
 		return -1;
 	if (!spec->pwd && spec->cwd && !spec->contain && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
 		log_line(LOG_WARN, "'%s' is not in the image: starting in '%s'", spec->cwd, here);
+	if (!spec->keep_locale)
+		fit_locale(spec, env);
 	return 0;
 }
 
@@ -254,7 +257,7 @@ static int shell_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (enter(j, SHELL_PROMPT, NULL, &env, err) < 0)
+	if (enter(j, persona()->prompt, NULL, &env, err) < 0)
 		return -1;
 	if (j->flags.shell) {
 		own = strdup(j->flags.shell);

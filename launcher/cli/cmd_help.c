@@ -7,6 +7,7 @@
 
 #include "launcher/cli/cli.h"
 #include "launcher/cli/flags.h"
+#include "launcher/cli/persona.h"
 #include "libimage/base/err.h"
 
 static void put_row(char letter, const char *name, const char *arg, const char *help)
@@ -20,15 +21,17 @@ static void put_row(char letter, const char *name, const char *arg, const char *
 
 static void put_all(void)
 {
-	(void)printf("Usage: berth [-v|-q] COMMAND ...\n\nRun programs inside container images.\n\n");
+	const char *name = persona()->name;
+
+	(void)printf("Usage: %s [-v|-q] COMMAND ...\n\nRun programs inside container images.\n\n", name);
 	for (size_t i = 0; i < command_count; i++)
-		(void)printf("  %-10s%s\n", commands[i].name, commands[i].summary);
+		(void)printf("  %-12s%s\n", commands[i].name, commands[i].summary);
 	(void)printf("\nOptions:\n");
-	put_row('v', "verbose", NULL, "say what happens and how long it takes");
-	put_row('q', "quiet", NULL, "print errors only");
+	put_row('v', "verbose", NULL, "say what happens and how long it takes; so do -d, --debug");
+	put_row('q', "quiet", NULL, "print errors only; so do -s, --silent");
 	put_row('h', "help", NULL, "print this, or the help of a command");
 	put_row(0, "version", NULL, "print the version");
-	(void)printf("\nMore: berth help COMMAND; man 1 berth\n");
+	(void)printf("\nMore: %s help COMMAND; man 1 berth\nWhere something does not work: %s doctor\n", name, name);
 }
 
 static bool takes_options(const char *name)
@@ -46,8 +49,10 @@ static bool has_locals(const char *name)
 
 static void put_command(const struct command *c)
 {
-	(void)printf("Usage: berth %s%s%s\n\nberth %s: %s.\n", c->name, c->args[0] ? " " : "", c->args, c->name,
-		     c->summary);
+	const char *name = persona()->name;
+
+	(void)printf("Usage: %s %s%s%s\n\n%s %s: %s.\n", name, c->name, c->args[0] ? " " : "", c->args, name,
+		     c->name, c->summary);
 	if (takes_options(c->name))
 		(void)printf("IMAGE is a SIF file, a squashfs file or a directory. All that follows it belongs "
 			     "to\nthe program.\n");

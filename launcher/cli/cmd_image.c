@@ -9,9 +9,11 @@
 #include "paths.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "launcher/cli/cli.h"
+#include "launcher/cli/persona.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
@@ -22,13 +24,14 @@ int cmd_image(int argc, char **argv)
 	static char path[] = BERTH_LIBEXEC "/berth-image", quiet[] = "-q", verbose[] = "-v";
 	struct berth_err err = BERTH_ERR_INIT;
 	cleanup_free char **words = calloc((size_t)argc + WORDS_BEFORE + 1, sizeof(*words));
+	cleanup_free char *name = strdup(persona()->name); /* berth-image speaks as we do */
 	size_t n = 0;
 
-	if (!words) {
+	if (!words || !name) {
 		berth_fail(&err, BERTH_ESYS, ENOMEM, "cannot start '%s'", path);
 		return cli_fail(argv[0], &err);
 	}
-	words[n++] = path;
+	words[n++] = name;
 	if (cli_global.quiet || cli_global.verbose)
 		words[n++] = cli_global.quiet ? quiet : verbose;
 	for (int i = 0; i < argc; i++)

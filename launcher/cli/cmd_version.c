@@ -3,8 +3,10 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "launcher/cli/cli.h"
+#include "launcher/cli/persona.h"
 #include "libimage/base/err.h"
 
 int cmd_version(int argc, char **argv)
@@ -15,6 +17,6 @@ int cmd_version(int argc, char **argv)
 		berth_fail(&err, BERTH_EUSAGE, 0, "%s takes no argument", argv[0]);
 		return cli_fail("version", &err);
 	}
-	(void)printf("berth %s\n", PACKAGE_VERSION);
+	(void)printf("%s\n", strcmp(argv[0], "version") == 0 ? persona()->number : persona()->version);
 	return cli_flush();
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "launcher/cli/cli.h"
+#include "launcher/cli/persona.h"
 #include "launcher/cli/status.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
 	struct berth_err err = BERTH_ERR_INIT;
 	int at = 1;
 
+	if (argc > 0)
+		persona_set(argv[0]);
 	if (argc > 1 && strcmp(argv[1], "-v") == 0)
 		cli_global.verbose = true;
 	else if (argc > 1 && strcmp(argv[1], "-q") == 0)

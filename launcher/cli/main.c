@@ -5,17 +5,22 @@
  * Runs as:  the calling user; never setuid (it refuses to be).
  */
 #include "config.h"
+#include "paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
+#include "launcher/cli/persona.h"
 #include "launcher/cli/status.h"
+#include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
 
@@ -35,6 +40,33 @@ static int open_std(void)
 	}
 }
 
+static bool is(const char *word, const char *one, const char *other)
+{
+	return strcmp(word, one) == 0 || strcmp(word, other) == 0;
+}
+
+/* Messages as Apptainer counts their kinds: -4 and -3 errors, -2 warnings, -1 log, 1 info, 2 to 5 more. */
+static int level_from_env(struct berth_err *err)
+{
+	static const char *const names[] = { "BERTH_MESSAGELEVEL", "APPTAINER_MESSAGELEVEL",
+					     "SINGULARITY_MESSAGELEVEL" };
+	const char *text = NULL;
+	size_t i = 0;
+
+	for (; i < ARRAY_SIZE(names); i++) {
+		text = getenv(names[i]);
+		if (text && text[0] != '\0')
+			break;
+	}
+	if (i == ARRAY_SIZE(names))
+		return 0;
+	if (!((text[0] >= '0' && text[0] <= '5' && text[1] == '\0') ||
+	      (text[0] == '-' && text[1] >= '1' && text[1] <= '4' && text[2] == '\0')))
+		return berth_fail(err, BERTH_EUSAGE, 0, "%s: '%.100s' is not a number from -4 to 5", names[i], text);
+	cli_global = (struct cli_global){ .quiet = text[0] == '-', .verbose = text[0] >= '2' };
+	return 0;
+}
+
 /* The flags before the subcommand. Returns its index, or -1 with the exit status in 'ret'. */
 static int global_flags(int argc, char **argv, int *ret)
 {
@@ -45,11 +77,16 @@ static int global_flags(int argc, char **argv, int *ret)
 		char *alone[] = { argv[0], NULL };
 		const char *word = argv[i];
 
-		if (strcmp(word, "-v") == 0 || strcmp(word, "--verbose") == 0) {
+		if (is(word, "-v", "--verbose") || is(word, "-d", "--debug")) {
 			cli_global = (struct cli_global){ .verbose = true };
-		} else if (strcmp(word, "-q") == 0 || strcmp(word, "--quiet") == 0) {
+		} else if (is(word, "-q", "--quiet") || is(word, "-s", "--silent")) {
 			cli_global = (struct cli_global){ .quiet = true };
-		} else if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
+		} else if (is(word, "--nocolor", "--nocolour")) {
+			continue; /* there is none */
+		} else if (is(word, "-c", "--config") || strncmp(word, "--config=", 9) == 0) {
+			i += word[1] == 'c' || word[8] == '\0';
+			log_line(LOG_WARN, "%s is left out: the site's settings are in " BERTH_CONF, word);
+		} else if (is(word, "-h", "--help")) {
 			*ret = cmd_help(1, alone);
 			return -1;
 		} else if (strcmp(word, "--version") == 0) {
@@ -73,11 +110,21 @@ int main(int argc, char **argv)
 	/* Nobody who starts a program by its name leaves argv empty; who does is up to something. */
 	if (argc < 1 || !argv[0] || open_std() < 0)
 		return STATUS_FAILED;
+	persona_set(argv[0]);
 	cli_log_level(false, false);
 	if (getauxval(AT_SECURE)) {
 		berth_fail(&err, BERTH_EDENIED, 0, "berth must be neither setuid nor setgid");
 		berth_hint(&err, "remove the bits and file capabilities from the program");
 		return cli_fail(NULL, &err);
+	}
+	if (level_from_env(&err) < 0)
+		return cli_fail(NULL, &err);
+	if (persona_runs_image(argv[0])) {
+		static char run[] = "run";
+
+		cli_log_level(cli_global.verbose, cli_global.quiet);
+		argv[0] = run;
+		return cmd_run(argc, argv);
 	}
 	at = global_flags(argc, argv, &status);
 	if (at < 0)

@@ -140,6 +140,7 @@ SWITCH(uts, spec->uts = true)
 SWITCH(net, spec->net = true)
 SWITCH(writable, spec->writable = true)
 SWITCH(writable_tmpfs, spec->writable_tmpfs = true)
+SWITCH(keep_locale, spec->keep_locale = true)
 SWITCH(userns, spec->userns = true)
 SWITCH(fakeroot, spec->fakeroot = true)
 
@@ -256,6 +257,8 @@ const struct option_row option_rows[] = {
 	  FACE_CLI | FACE_ENV, set_join },
 	{ "no-join", NULL, 0, NULL, "a room of its own for each rank", "NO_JOIN", NULL,
 	  FACE_CLI | FACE_ENV, set_no_join },
+	{ "keep-locale", NULL, 0, NULL, "leave LANG and LC_* alone, though the image lacks the locale",
+	  "KEEP_LOCALE", NULL, FACE_HERE, set_keep_locale },
 	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
 	  FACE_CLI | FACE_ENV | FACE_STEP, set_verbose },
 	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,

@@ -72,6 +72,7 @@ struct room_spec {
 	bool fakeroot;		   /* be root inside */
 	char *hostname;		   /* NULL: the host's; else with 'uts' */
 	enum room_share share;	   /* not packed: Slurm's steps always share */
+	bool keep_locale;	   /* of the caller's, though the image lacks it */
 	bool verbose;		   /* tell how long each phase took */
 	bool quiet;		   /* errors only */
 

@@ -14,7 +14,8 @@
 static struct {
 	const char *program;
 	enum log_level level;
-} log_state = { "berth", LOG_NOTE };
+	const char *const *marks;
+} log_state = { "berth", LOG_NOTE, NULL };
 
 void log_init(const char *program, enum log_level level)
 {
@@ -22,14 +23,21 @@ void log_init(const char *program, enum log_level level)
 	log_state.level = level;
 }
 
-/* One write(2) a line, so that lines of many ranks do not mix. */
-static void put(const char *text)
+void log_marks(const char *const *marks)
 {
+	log_state.marks = marks;
+}
+
+/* One write(2) a line, so that lines of many ranks do not mix. */
+static void put(enum log_level level, const char *text)
+{
+	const char *const *marks = log_state.marks;
 	char clean[1024], line[1200];
 	int n;
 
 	str_escape(text, clean, sizeof(clean));
-	n = snprintf(line, sizeof(line), "%s: %s\n", log_state.program, clean);
+	n = snprintf(line, sizeof(line), "%s%s%s\n", marks ? marks[level] : log_state.program, marks ? "" : ": ",
+		     clean);
 	if (n > 0)
 		(void)fd_write_full(STDERR_FILENO, line, (size_t)n);
 }
@@ -44,12 +52,16 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	put(text);
+	put(level, text);
 }
 
 void log_err(const struct berth_err *err)
 {
+	char text[BERTH_HINT_MAX + 8];
+
 	log_line(LOG_ERROR, "%s", err->text);
-	if (err->hint[0] != '\0')
-		log_line(LOG_ERROR, "hint: %s", err->hint);
+	if (err->hint[0] == '\0')
+		return;
+	(void)snprintf(text, sizeof(text), "hint: %s", err->hint);
+	put(LOG_NOTE, text); /* whatever the level: it belongs to the error */
 }

@@ -15,6 +15,12 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_NOTE, LOG_DETAIL }; /* quiet: 0, usual
 /* "PROGRAM: " starts each line; lines above 'level' are not written. 'program' must stay. */
 void log_init(const char *program, enum log_level level);
 
+/*
+ * Begin each line with marks[level] instead of "PROGRAM: ", as Apptainer's messages begin, whose users'
+ * tools look for it: one for each enum log_level. They must stay; NULL: no longer.
+ */
+void log_marks(const char *const *marks);
+
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The error, and its hint on a line of its own. */

@@ -290,6 +290,35 @@ same_inside()
 	refute_output '^(BERTHENV|SINGULARITYENV|BERTH_BIND)'
 }
 
+@test "locale: one that the image lacks becomes another, and what was set for inside stays" {
+	local show='echo $LANG $LC_ALL $LC_TIME'
+
+	mkdir -p "$SCRATCH/image/usr/lib/locale"
+	cp -a "$ROOM_DIR/." "$SCRATCH/image"
+	chmod 0755 "$SCRATCH" "$SCRATCH/image"
+	run as_user env LANG=xx_YY.UTF-8 LC_TIME=C berth exec "$SCRATCH/image" sh -c "$show"
+	assert_success "C C"
+	mkdir -p "$SCRATCH/image/usr/lib/locale/C.utf8" "$SCRATCH/image/usr/lib/locale/de_DE.utf8"
+	touch "$SCRATCH/image/usr/lib/locale/"{C,de_DE}.utf8/LC_CTYPE
+	run as_user env LANG=xx_YY.UTF-8 LC_ALL=de_DE.UTF-8 LC_TIME=../../x berth exec "$SCRATCH/image" sh -c "$show"
+	assert_success "C.UTF-8 de_DE.UTF-8 C.UTF-8"
+	run as_user env LANG=xx_YY.UTF-8 berth exec --keep-locale "$SCRATCH/image" sh -c "$show"
+	assert_success "xx_YY.UTF-8"
+	run as_user env LANG=xx_YY.UTF-8 BERTHENV_LC_ALL=zz_ZZ berth exec --env LANG=xx_YY.UTF-8 "$SCRATCH/image" sh -c "$show"
+	assert_success "xx_YY.UTF-8 zz_ZZ"
+	# names in an archive; anything else there is none
+	rm -r "$SCRATCH/image/usr/lib/locale/de_DE.utf8"
+	python3 -c 'import struct, sys
+sys.stdout.buffer.write(struct.pack("=14I", 0xde020109, 0, 0, 0, 0, 56, 11, 11, 0, 0, 0, 0, 0, 0) + b"de_DE.utf8\0")' \
+		>"$SCRATCH/image/usr/lib/locale/locale-archive"
+	run as_user env LANG=de_DE.UTF-8 LC_ALL=fr_FR.UTF-8 berth exec "$SCRATCH/image" sh -c "$show"
+	assert_success "de_DE.UTF-8 C.UTF-8"
+	# an image without glibc's directory: musl takes any
+	rm -r "$SCRATCH/image/usr/lib/locale"
+	run as_user env LANG=xx_YY.UTF-8 berth exec "$SCRATCH/image" sh -c "$show"
+	assert_success "xx_YY.UTF-8"
+}
+
 @test "binds: directory, file, read-only, on absent targets, over links, nested" {
 	mkdir -p "$SCRATCH/src/sub" "$SCRATCH/inner"
 	echo one >"$SCRATCH/src/file"

@@ -98,7 +98,7 @@ START_TEST(absent)
 		ck_assert_int_eq(absent_command(present[i], &err), -1);
 		ck_assert_str_eq(err.hint, "");
 	}
-	ck_assert_int_eq(absent_option(NULL, "--debug", &err), -1);
+	ck_assert_int_eq(absent_option(NULL, "--build-config", &err), -1);
 	ck_assert_str_ne(err.hint, "");
 	ck_assert_int_eq(absent_command("pull", &err), -1);
 	ck_assert_int_eq(err.code, BERTH_EUSAGE);
