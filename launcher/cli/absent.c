@@ -14,7 +14,7 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
-#define ENTER "exec run shell" /* the commands that enter an image */
+#define ENTER "exec run shell test" /* the commands that enter an image */
 
 #define GPU "the devices are there; bind the driver's libraries and name their directory with " \
 	    "--env LD_LIBRARY_PATH=DIR"
@@ -38,7 +38,6 @@ static const struct absent {
 	{ ENTER, "nv", 0, GPU }, { ENTER, "nvccli", 0, GPU }, { ENTER, "rocm", 0, GPU },
 	{ ENTER, "compat", 0, COMPAT },
 	{ ENTER, "fusemount", 0, BIND },
-	{ ENTER, "env-file", 0, "--env NAME=VALUE,... sets variables, BERTHENV_NAME=VALUE outside too" },
 	{ "build", "fakeroot", 'f', "'berth build' makes root the owner of every file as it is" },
 	{ ENTER, "dns", 0, "--bind FILE:/etc/resolv.conf" }, { ENTER, "netns-path", 0, NETWORK },
 	{ ENTER, "network-args", 0, NETWORK }, { ENTER, "unsquash", 0, "an image is never unpacked" },
@@ -47,7 +46,6 @@ static const struct absent {
 	{ ENTER, "add-caps", 0, PRIVILEGE }, { ENTER, "drop-caps", 0, PRIVILEGE },
 	{ ENTER, "allow-setuid", 0, PRIVILEGE }, { ENTER, "security", 0, PRIVILEGE },
 	{ ENTER, "apply-cgroups", 0, LIMITS }, { ENTER, "cpus", 0, LIMITS }, { ENTER, "memory", 0, LIMITS },
-	{ ENTER, "app", 0, "run the app's program by its path, see 'berth shell'" },
 	{ ENTER, "disable-cache", 0, "there is no cache: leave the option out" },
 	{ "build", "sandbox", 's', "an image is made of a directory; a directory runs as it is" },
 	{ "build", "update", 'u', "images do not change: build another" },
@@ -69,7 +67,6 @@ static const struct {
 	{ "instance", "a room lives as long as its program: 'berth exec IMAGE PROGRAM &'" },
 	{ "overlay", READ_ONLY }, { "capability", PRIVILEGE },
 	{ "sif", "'berth inspect' lists what a SIF file holds" },
-	{ "test", "run it: berth exec IMAGE /.singularity.d/test" },
 	{ "key", SIGNED }, { "keyserver", SIGNED }, { "sign", SIGNED }, { "verify", SIGNED },
 	{ "import", "'berth build IMAGE.sif DIR' makes an image of a directory" },
 	{ "create", "'berth build IMAGE.sif DIR' makes an image of a directory" },

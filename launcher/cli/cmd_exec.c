@@ -15,15 +15,16 @@
 #include <unistd.h>
 
 #include "launcher/cli/cli.h"
+#include "launcher/cli/env_file.h"
 #include "launcher/cli/fit_locale.h"
 #include "launcher/cli/flags.h"
 #include "launcher/cli/image.h"
+#include "launcher/cli/image_env.h"
 #include "launcher/cli/names.h"
 #include "launcher/cli/persona.h"
 #include "launcher/cli/status.h"
 #include "launcher/room/pidns.h"
 #include "launcher/room/room.h"
-#include "launcher/view/env.h"
 #include "launcher/view/options.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -37,6 +38,7 @@
 enum { STAMPS_MAX = 512 }; /* LIMIT: eight phases of 40 characters fit */
 
 struct job {
+	const char *command; /* "exec" */
 	struct room_spec spec;
 	struct flags flags;
 	struct room_stamps stamps;
@@ -109,20 +111,6 @@ static int job_parse(struct job *j, int argc, char **argv, int words, struct ber
 	return 0;
 }
 
-/* The environment inside; 'prompt' (NULL: none) is PS1 unless the user set another for inside. */
-static int make_env(const struct room_spec *spec, const char *prompt, struct strlist *ret,
-		    struct berth_err *err)
-{
-	cleanup(env_edits_done) struct env_edits edits = { 0 };
-	const char *const *host = (const char *const *)environ;
-
-	if (env_plan(host, spec, &edits, err) < 0)
-		return -1;
-	if (prompt && !env_edits_set_by(&edits, "PS1") && env_edits_add(&edits, "PS1", prompt, err) < 0)
-		return -1;
-	return env_apply(host, &edits, ret, err);
-}
-
 /* The value of PATH in 'env'. */
 static const char *path_of(const struct strlist *env)
 {
@@ -136,11 +124,9 @@ static const char *path_of(const struct strlist *env)
 }
 
 /*
- * 'env' becomes the environment inside, with 'prompt' as make_env() takes it; 'program' is what will
- * be executed, NULL: not known yet.
+ * 'env' becomes the environment inside; 'program' is what will be executed, NULL: not known yet.
  */
-static int enter(struct job *j, const char *prompt, const char *program, struct strlist *env,
-		 struct berth_err *err)
+static int enter(struct job *j, const char *program, struct strlist *env, struct berth_err *err)
 {
 	const struct room_spec *spec = &j->spec;
 	cleanup(room_start_done) struct room_start start = ROOM_START_INIT;
@@ -150,11 +136,11 @@ static int enter(struct job *j, const char *prompt, const char *program, struct 
 	/* The site's file and the name service before the user namespace: in it nothing is root's, and
 	 * winbind's module, for one, talks to no other's socket. Then what takes time in another process;
 	 * the rest of what this one needs it finds out meanwhile. */
-	if (site_load(&site, err) < 0 || names_fill(&j->spec, err) < 0 ||
+	if (env_files_load(&j->spec, err) < 0 || site_load(&site, err) < 0 || names_fill(&j->spec, err) < 0 ||
 	    join_start(&start.join, spec, &site, err) < 0 || room_begin(spec, &start, &j->stamps, err) < 0)
 		return -1;
 	log_line(LOG_DETAIL, "image %s", spec->image);
-	if (make_env(spec, prompt, env, err) < 0)
+	if (image_env_without(spec, j->command, env, err) < 0)
 		return -1;
 	start.program = (struct prime_program){ program, path_of(env) };
 	if (room_enter(spec, &site, &start, &j->stamps, err) < 0) {
@@ -166,6 +152,8 @@ static int enter(struct job *j, const char *prompt, const char *program, struct 
 		return -1;
 	if (!spec->pwd && spec->cwd && !spec->contain && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
 		log_line(LOG_WARN, "'%s' is not in the image: starting in '%s'", spec->cwd, here);
+	if (image_env(spec, j->command, env, err) < 0)
+		return -1;
 	if (!spec->keep_locale)
 		fit_locale(spec, env);
 	return 0;
@@ -221,7 +209,7 @@ static int exec_job(struct job *j, struct berth_err *err)
 {
 	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
 
-	if (enter(j, NULL, j->argv[0], &env, err) < 0)
+	if (enter(j, j->argv[0], &env, err) < 0)
 		return -1;
 	return become(j, j->argv, &env, err);
 }
@@ -234,7 +222,7 @@ static int run_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (enter(j, NULL, NULL, &env, err) < 0)
+	if (enter(j, NULL, &env, err) < 0)
 		return -1;
 	if (executable(script)) {
 		words[0] = script;
@@ -257,7 +245,7 @@ static int shell_job(struct job *j, struct berth_err *err)
 
 	if (!words)
 		return no_memory(err);
-	if (enter(j, persona()->prompt, NULL, &env, err) < 0)
+	if (enter(j, NULL, &env, err) < 0)
 		return -1;
 	if (j->flags.shell) {
 		own = strdup(j->flags.shell);
@@ -282,6 +270,8 @@ static int act(int argc, char **argv, int words, int (*run)(struct job *j, struc
 	int rc;
 
 	room_stamp(&j.stamps, PHASE_START);
+	j.command = argv[0];
+	j.spec.prompt = persona()->prompt;
 	rc = job_parse(&j, argc, argv, words, &err);
 
 	if (rc > 0) {

@@ -129,7 +129,7 @@ static bool stays_out(const char *entry, size_t name_len, bool clean)
 	return false;
 }
 
-static const char *host_value(const char *const *host, const char *name)
+const char *env_host_value(const char *const *host, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -139,66 +139,83 @@ static const char *host_value(const char *const *host, const char *name)
 	return NULL;
 }
 
-/* PATH is built up from up to three settings and set once. */
+/* PATH and LD_LIBRARY_PATH are built up from up to three settings each and set once. */
 struct path_parts {
 	const char *whole, *before, *after;
 };
 
 /* One NAME=VALUE that the user set for inside. */
-static int set_pair(struct env_edits *e, const char *pair, struct path_parts *path, struct berth_err *err)
+static int set_pair(struct env_edits *e, const char *pair, struct path_parts *path, struct path_parts *libs,
+		    struct berth_err *err)
 {
+	const struct {
+		const char *name;
+		const char **part;
+	} parts[] = {
+		{ "PATH", &path->whole }, { "PREPEND_PATH", &path->before }, { "APPEND_PATH", &path->after },
+		{ "LD_LIBRARY_PATH", &libs->whole }, { "PREPEND_LD_LIBRARY_PATH", &libs->before },
+		{ "APPEND_LD_LIBRARY_PATH", &libs->after },
+	};
 	const char *eq = strchr(pair, '=');
-	size_t n = eq ? (size_t)(eq - pair) : 0;
+	size_t n = (size_t)(eq - pair);
 
-	if (n == 0)
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (name_is(pair, n, parts[i].name)) {
+			*parts[i].part = eq + 1;
+			return 0;
+		}
+	}
+	if (name_is(pair, n, "HOME")) /* the home that is bound is the home there is */
 		return 0;
-	if (name_is(pair, n, "PATH"))
-		path->whole = eq + 1;
-	else if (name_is(pair, n, "PREPEND_PATH"))
-		path->before = eq + 1;
-	else if (name_is(pair, n, "APPEND_PATH"))
-		path->after = eq + 1;
-	else if (!name_is(pair, n, "HOME")) /* the home that is bound is the home there is */
-		return edit(e, pair, n, eq + 1, err);
-	return 0;
+	return edit(e, pair, n, eq + 1, err);
 }
 
-static int set_users(struct env_edits *e, const char *const *host, const struct room_spec *spec,
-		     struct path_parts *path, struct berth_err *err)
+int env_injected(const char *const *host, const struct room_spec *spec, struct strlist *ret,
+		 struct berth_err *err)
 {
 	for (size_t p = 0; p < ARRAY_SIZE(set_prefix); p++) {
 		for (size_t i = 0; host[i]; i++) {
 			const char *pair = str_after(host[i], set_prefix[p]);
 
-			if (pair && set_pair(e, pair, path, err) < 0)
-				return -1;
+			if (pair && pair[0] != '=' && strchr(pair, '='))
+				strlist_add(ret, pair);
 		}
 	}
 	for (size_t i = 0; i < spec->env.n; i++)
-		if (set_pair(e, spec->env.v[i], path, err) < 0)
-			return -1;
-	return 0;
+		strlist_add(ret, spec->env.v[i]);
+	return strlist_ok(ret) ? 0 : no_memory(err);
 }
 
-static int set_path(struct env_edits *e, const struct path_parts *path, struct berth_err *err)
+int env_join(const char *before, const char *whole, const char *after, struct strbuf *ret,
+	     struct berth_err *err)
+{
+	const char *part[] = { before, whole, after };
+
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
+		if (part[i] && part[i][0] != '\0')
+			strbuf_printf(ret, "%s%s", ret->len > 0 ? ":" : "", part[i]);
+	return strbuf_ok(ret) ? 0 : no_memory(err);
+}
+
+/* Set 'name' of its parts, where there are any. */
+static int set_list(struct env_edits *e, const char *name, const struct path_parts *p, const char *whole,
+		    struct berth_err *err)
 {
 	cleanup(strbuf_done) struct strbuf value = STRBUF_INIT;
 
-	if (path->before && path->before[0] != '\0')
-		strbuf_printf(&value, "%s:", path->before);
-	strbuf_puts(&value, path->whole ? path->whole : ENV_DEFAULT_PATH);
-	if (path->after && path->after[0] != '\0')
-		strbuf_printf(&value, ":%s", path->after);
-	if (!strbuf_ok(&value))
-		return no_memory(err);
-	return env_edits_add(e, "PATH", value.text, err);
+	if (!whole && !p->before && !p->after)
+		return 0;
+	if (env_join(p->before, whole, p->after, &value, err) < 0)
+		return -1;
+	return env_edits_add(e, name, value.text ? value.text : "", err);
 }
 
 static int plan(const char *const *host, const struct room_spec *spec, struct env_edits *e,
 		struct berth_err *err)
 {
-	const char *path = host_value(host, "PATH");
-	struct path_parts parts = { 0 };
+	const char *path = env_host_value(host, "PATH");
+	cleanup(strlist_done) struct strlist pairs = STRLIST_INIT;
+	struct path_parts parts = { 0 }, libs = { 0 };
 
 	for (size_t i = 0; host[i]; i++) {
 		size_t n = strcspn(host[i], "=");
@@ -217,9 +234,14 @@ static int plan(const char *const *host, const struct room_spec *spec, struct en
 		if (env_edits_add(e, image_name[i], spec->image, err) < 0 ||
 		    env_edits_add(e, base_name[i], path_base(spec->image), err) < 0)
 			return -1;
-	if (set_users(e, host, spec, &parts, err) < 0)
+	if (env_injected(host, spec, &pairs, err) < 0)
 		return -1;
-	return set_path(e, &parts, err);
+	for (size_t i = 0; i < pairs.n; i++)
+		if (set_pair(e, pairs.v[i], &parts, &libs, err) < 0)
+			return -1;
+	if (set_list(e, "LD_LIBRARY_PATH", &libs, libs.whole, err) < 0)
+		return -1;
+	return set_list(e, "PATH", &parts, parts.whole ? parts.whole : ENV_DEFAULT_PATH, err);
 }
 
 int env_plan(const char *const *host, const struct room_spec *spec, struct env_edits *ret,

@@ -31,6 +31,18 @@ int env_plan(const char *const *host, const struct room_spec *spec, struct env_e
 	     struct berth_err *err);
 void env_edits_done(struct env_edits *e);
 
+/*
+ * What the user sets for inside, NAME=VALUE; the last of a name counts: SINGULARITYENV_X,
+ * APPTAINERENV_X, BERTHENV_X of 'host', then --env.
+ */
+int env_injected(const char *const *host, const struct room_spec *spec, struct strlist *ret,
+		 struct berth_err *err);
+/* "before:whole:after" without those that are NULL or empty. */
+int env_join(const char *before, const char *whole, const char *after, struct strbuf *ret,
+	     struct berth_err *err);
+/* The value of 'name' in 'host', or NULL. */
+const char *env_host_value(const char *const *host, const char *name);
+
 /* Append an edit (value NULL: unset); the last edit of a name is the one that counts. */
 int env_edits_add(struct env_edits *e, const char *name, const char *value, struct berth_err *err);
 /* Does an edit of 'e' give 'name' a value? */

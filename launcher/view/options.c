@@ -104,6 +104,62 @@ static int set_no_join(struct room_spec *spec, const char *arg, struct berth_err
 	return 0;
 }
 
+/* One file; its name may hold a comma. */
+static int set_env_file(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	if (arg[0] == '\0')
+		return berth_fail(err, BERTH_EUSAGE, 0, "the name of the file is empty");
+	strlist_add(&spec->env_files, arg);
+	return strlist_ok(&spec->env_files) ? 0
+		: berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep '%.200s'", arg);
+}
+
+static int set_no_eval(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	(void)arg;
+	(void)err;
+	spec->no_eval = true;
+	return 0;
+}
+
+/* A name that is one component of a path, and can stand in a script. */
+static int set_app(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	size_t good = strspn(arg, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
+	char *app;
+
+	if (good == 0 || arg[good] != '\0' || good > NAME_MAX || arg[0] == '.')
+		return berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' cannot be the name of an app", arg);
+	app = strdup(arg);
+	if (!app)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep '%.200s'", arg);
+	free(spec->app);
+	spec->app = app;
+	return 0;
+}
+
+enum { EVAL_S_MAX = 24 * 3600 }; /* LIMIT: a day; a start that takes longer has another fault */
+
+/* Seconds: "90", "90s"; or minutes: "2m". */
+static int set_timeout(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	size_t n = strspn(arg, "0123456789");
+	bool minutes = strcmp(arg + n, "m") == 0;
+	uint64_t value;
+	char digits[8];
+
+	if (n > 0 && n < sizeof(digits) && (arg[n] == '\0' || minutes || strcmp(arg + n, "s") == 0)) {
+		memcpy(digits, arg, n);
+		digits[n] = '\0';
+		if (num_parse_u64(digits, EVAL_S_MAX / (minutes ? 60 : 1), &value) == 0 && value > 0) {
+			spec->eval_s = (unsigned int)value * (minutes ? 60 : 1);
+			return 0;
+		}
+	}
+	berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' is no time", arg);
+	return berth_hint(err, "give seconds, as 90 or 90s, or minutes, as 2m");
+}
+
 static int set_verbose(struct room_spec *spec, const char *arg, struct berth_err *err)
 {
 	(void)arg;
@@ -259,6 +315,14 @@ const struct option_row option_rows[] = {
 	  FACE_CLI | FACE_ENV, set_no_join },
 	{ "keep-locale", NULL, 0, NULL, "leave LANG and LC_* alone, though the image lacks the locale",
 	  "KEEP_LOCALE", NULL, FACE_HERE, set_keep_locale },
+	{ "env-file", NULL, 0, "FILE", "set what this shell script sets, inside", "ENV_FILE", NULL,
+	  FACE_HERE, set_env_file },
+	{ "no-eval", NULL, 0, NULL, "take $ in the values of variables as it stands", "NO_EVAL", NULL,
+	  FACE_HERE, set_no_eval },
+	{ "app", NULL, 0, "NAME", "of the image's SCIF apps take this one", "APP", "APPNAME",
+	  FACE_HERE, set_app },
+	{ "runscript-timeout", NULL, 0, "TIME", "the image's environment scripts may take so long",
+	  "RUNSCRIPT_TIMEOUT", NULL, FACE_HERE, set_timeout },
 	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
 	  FACE_CLI | FACE_ENV | FACE_STEP, set_verbose },
 	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,

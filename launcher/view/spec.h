@@ -72,7 +72,13 @@ struct room_spec {
 	bool fakeroot;		   /* be root inside */
 	char *hostname;		   /* NULL: the host's; else with 'uts' */
 	enum room_share share;	   /* not packed: Slurm's steps always share */
+	const char *prompt;	   /* of a shell inside; NULL: INSIDE_PROMPT */
 	bool keep_locale;	   /* of the caller's, though the image lacks it */
+	/* Without Slurm only, so these four are not packed: */
+	struct strlist env_files;  /* --env-file, in order */
+	char *app;		   /* --app: one of the image's SCIF apps; NULL: none */
+	unsigned int eval_s;	   /* seconds that a shell may take for scripts; 0: the default */
+	bool no_eval;		   /* --no-eval: $ in --env and of OCI images' arguments means itself */
 	bool verbose;		   /* tell how long each phase took */
 	bool quiet;		   /* errors only */
 

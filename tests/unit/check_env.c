@@ -207,6 +207,11 @@ static const struct {
 	{ { "BERTHENV_APPEND_PATH=/z" }, { "PATH=/m", "PREPEND_PATH=/a" }, "PATH", "/a:/m:/z" },
 	{ { "BERTHENV_APPEND_PATH=" }, { NULL }, "PATH", ENV_DEFAULT_PATH },
 	{ { "BERTHENV_PREPEND_PATH=/a" }, { NULL }, "PREPEND_PATH", NULL },
+	{ { "BERTHENV_PREPEND_LD_LIBRARY_PATH=/a" }, { NULL }, "LD_LIBRARY_PATH", "/a" },
+	{ { "BERTHENV_APPEND_LD_LIBRARY_PATH=/z" }, { "LD_LIBRARY_PATH=/m", "PREPEND_LD_LIBRARY_PATH=/a" },
+	  "LD_LIBRARY_PATH", "/a:/m:/z" },
+	{ { "LD_LIBRARY_PATH=/host", "BERTHENV_APPEND_LD_LIBRARY_PATH=/z" }, { NULL }, "LD_LIBRARY_PATH", "/z" },
+	{ { "BERTHENV_APPEND_LD_LIBRARY_PATH=/z" }, { NULL }, "APPEND_LD_LIBRARY_PATH", NULL },
 	{ { "A=1" }, { NULL }, "USER_PATH", NULL },
 };
 

@@ -82,6 +82,13 @@ static void show(const struct room_spec *s, struct strbuf *out)
 		      s->fakeroot ? "fakeroot;" : "", s->writable ? "writable;" : "",
 		      s->writable_tmpfs ? "tmpfs;" : "");
 	strbuf_puts(out, s->share == SHARE_ALWAYS ? "share;" : s->share == SHARE_NEVER ? "alone;" : "");
+	for (size_t i = 0; i < s->env_files.n; i++)
+		strbuf_printf(out, "file %s;", s->env_files.v[i]);
+	if (s->app)
+		strbuf_printf(out, "app %s;", s->app);
+	if (s->eval_s > 0)
+		strbuf_printf(out, "%u s;", s->eval_s);
+	strbuf_puts(out, s->no_eval ? "no-eval;" : "");
 	strbuf_puts(out, s->verbose ? "verbose;" : "");
 	strbuf_puts(out, s->quiet ? "quiet;" : "");
 }
@@ -240,6 +247,31 @@ static const struct {
 	{ "join", NULL, "share;" },
 	{ "sharens", NULL, "share;" },
 	{ "no-join", NULL, "alone;" },
+	{ "env-file", "a,b c", "file a,b c;" },
+	{ "env-file", "", NULL },
+	{ "no-eval", NULL, "no-eval;" },
+	{ "app", "foo-1.2_x", "app foo-1.2_x;" },
+	{ "app", "", NULL },
+	{ "app", ".", NULL },
+	{ "app", "..", NULL },
+	{ "app", ".x", NULL },
+	{ "app", "a/b", NULL },
+	{ "app", "a b", NULL },
+	{ "app", "a$b", NULL },
+	{ "app", "a\n", NULL },
+	{ "runscript-timeout", "90", "90 s;" },
+	{ "runscript-timeout", "90s", "90 s;" },
+	{ "runscript-timeout", "2m", "120 s;" },
+	{ "runscript-timeout", "1440m", "86400 s;" },
+	{ "runscript-timeout", "1441m", NULL },
+	{ "runscript-timeout", "86401", NULL },
+	{ "runscript-timeout", "99999999999999999999", NULL },
+	{ "runscript-timeout", "0", NULL },
+	{ "runscript-timeout", "", NULL },
+	{ "runscript-timeout", "m", NULL },
+	{ "runscript-timeout", "1h", NULL },
+	{ "runscript-timeout", "-1", NULL },
+	{ "runscript-timeout", "1 s", NULL },
 	{ "verbose", NULL, "verbose;" },
 	{ "quiet", NULL, "quiet;" },
 };
@@ -289,6 +321,9 @@ static const struct {
 	{ { "HOME=/root" }, "" },
 	{ { "BERTH_HOME=a" }, "!BERTH_HOME:" },
 	{ { "BERTH_NO_MOUNT=x" }, "!BERTH_NO_MOUNT:" },
+	{ { "APPTAINER_ENV_FILE=/f", "SINGULARITY_APPNAME=a", "BERTH_NO_EVAL=1" }, "file /f;app a;no-eval;" },
+	{ { "SINGULARITY_APPNAME=a", "APPTAINER_APP=b" }, "app b;" },
+	{ { "BERTH_APP=a/b" }, "!BERTH_APP:" },
 	{ { "BERTH_VERBOSE=1" }, "verbose;" },
 	{ { "BERTH_VERBOSE=Yes" }, "verbose;" },
 	{ { "BERTH_VERBOSE=0" }, "" },
