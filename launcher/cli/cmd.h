@@ -20,6 +20,7 @@ int cmd_completion(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_enter(int argc, char **argv);
+int cmd_test(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_image(int argc, char **argv); /* those below, in berth-image */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * cmd_exec.c - berth exec, run and shell: ask, enter, become the program.
+ * cmd_exec.c - berth exec, run, shell and test: ask, enter, become the program.
  *
  * This process enters the room and then is the program: same pid, session, limits,
  * descriptors, umask and signals. Nothing stays between the caller and the program.
@@ -22,6 +22,7 @@
 #include "launcher/cli/image_env.h"
 #include "launcher/cli/names.h"
 #include "launcher/cli/persona.h"
+#include "launcher/cli/runscript.h"
 #include "launcher/cli/status.h"
 #include "launcher/room/pidns.h"
 #include "launcher/room/room.h"
@@ -32,8 +33,6 @@
 #include "libimage/base/path.h"
 #include "libimage/base/program.h"
 
-#define RUNSCRIPT "/.singularity.d/runscript"
-#define RUNSCRIPT_OLD "/singularity"
 
 enum { STAMPS_MAX = 512 }; /* LIMIT: eight phases of 40 characters fit */
 
@@ -218,17 +217,23 @@ static int run_job(struct job *j, struct berth_err *err)
 {
 	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
 	cleanup_free char **words = calloc((size_t)j->argc + 2, sizeof(*words));
-	static char script[] = RUNSCRIPT, old[] = RUNSCRIPT_OLD, shell[] = "/bin/sh";
+	static char shell[] = "/bin/sh";
+	char script[PATH_MAX];
+	int rc;
 
 	if (!words)
 		return no_memory(err);
 	if (enter(j, NULL, &env, err) < 0)
 		return -1;
-	if (executable(script)) {
-		words[0] = script;
-	} else if (executable(old)) {
-		words[0] = old;
-	} else {
+	rc = runscript_find(&j->spec, j->command, script, err);
+	if (rc < 0)
+		return -1;
+	words[0] = script;
+	if (rc == 0 && strcmp(j->command, "test") == 0) {
+		log_line(LOG_NOTE, "the image has no test");
+		return 0;
+	}
+	if (rc == 0) {
 		log_line(LOG_NOTE, "the image has no runscript: running %s", shell);
 		words[0] = shell;
 	}
@@ -284,7 +289,7 @@ static int act(int argc, char **argv, int words, int (*run)(struct job *j, struc
 			return status_of(err.code);
 		return cli_fail(argv[0], &err);
 	}
-	return STATUS_OK; /* not reached: the program has taken this process */
+	return STATUS_OK; /* no test to run; any program has taken this process */
 }
 
 int cmd_exec(int argc, char **argv)
@@ -300,4 +305,9 @@ int cmd_run(int argc, char **argv)
 int cmd_shell(int argc, char **argv)
 {
 	return act(argc, argv, 0, shell_job);
+}
+
+int cmd_test(int argc, char **argv)
+{
+	return act(argc, argv, 0, run_job);
 }

@@ -8,6 +8,7 @@
 #include "launcher/cli/cli.h"
 #include "launcher/cli/flags.h"
 #include "launcher/cli/persona.h"
+#include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
 static void put_row(char letter, const char *name, const char *arg, const char *help)
@@ -36,7 +37,12 @@ static void put_all(void)
 
 static bool takes_options(const char *name)
 {
-	return strcmp(name, "exec") == 0 || strcmp(name, "run") == 0 || strcmp(name, "shell") == 0;
+	static const char *const enter[] = { "exec", "run", "shell", "test" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(enter); i++)
+		if (strcmp(enter[i], name) == 0)
+			return true;
+	return false;
 }
 
 static bool has_locals(const char *name)

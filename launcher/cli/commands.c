@@ -15,6 +15,7 @@ const struct command commands[] = {
 	{ "run", "[OPTIONS] IMAGE [ARG...]", "run what the image's author chose", cmd_run },
 	{ "shell", "[OPTIONS] IMAGE", "work in an image at a prompt", cmd_shell },
 	{ "enter", "PID [PROGRAM [ARG...]]", "run a program where a running one is", cmd_enter },
+	{ "test", "[OPTIONS] IMAGE [ARG...]", "run the test that the image's author wrote", cmd_test },
 	{ "build", "[--force] [--keep-owner] IMAGE.sif DIR", "make an image of a directory", cmd_image },
 	{ "inspect", "[--json] IMAGE", "list what an image holds", cmd_image },
 	{ "config", "show", "print the site's settings that are in effect", cmd_config },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* flags.c - the flags of exec, run and shell; see flags.h. */
+/* flags.c - the flags of exec, run, shell and test; see flags.h. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * flags.h - the flags of exec, run and shell, by the table of options.h.
+ * flags.h - the flags of exec, run, shell and test, by the table of options.h.
  *
  * --NAME VALUE, --NAME=VALUE, -L VALUE, -LVALUE; letters without argument may stand together
  * (-vB /data). Flags end at the first word that is none, the image, or at "--": all that

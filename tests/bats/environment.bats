@@ -425,3 +425,149 @@ shell_does()
 		'PS1=spoilt; eval "$PROMPT_COMMAND"; echo "$PS1,$X,$PROMPT_COMMAND"'
 	assert_success "Berth> ,1,X=1"
 }
+
+# ---- what an image runs --------------------------------------------------------------------
+
+# oci_runscript ENTRYPOINT CMD: a runscript as Apptainer makes it of an OCI image's configuration;
+# SET_EP and SET_CMD are what it makes of them for --no-eval.
+oci_runscript()
+{
+	printf '#!/bin/sh\nOCI_ENTRYPOINT='"'%s'"'\nOCI_CMD='"'%s'"'\n' "$1" "$2"
+	cat <<-EOF
+		if [ -n "\$SINGULARITY_NO_EVAL" ]; then
+		    if [ \$# -gt 0 ]; then
+		        ${SET_EP:-:}
+		    else
+		        ${SET_CMD:-:}
+		        ${SET_EP:-:}
+		    fi
+		    exec "\$@"
+		fi
+	EOF
+	cat <<-'EOF'
+		CMDLINE_ARGS=""
+		for arg in "$@"; do
+		        CMDLINE_ARGS="${CMDLINE_ARGS} \"$arg\""
+		done
+		if [ $# -gt 0 ]; then
+		    SINGULARITY_OCI_RUN="${OCI_ENTRYPOINT} ${CMDLINE_ARGS}"
+		else
+		    SINGULARITY_OCI_RUN="${OCI_ENTRYPOINT} ${OCI_CMD}"
+		fi
+		eval "set ${SINGULARITY_OCI_RUN}"
+		exec "$@"
+	EOF
+}
+
+# runs ARG...: what 'berth run' of $IMAGE prints, a word in <> each.
+runs() { run as_user berth run "${OPTIONS[@]}" "$IMAGE" "$@"; }
+
+@test "run starts the program of an OCI image, with its arguments or the user's" {
+	local OPTIONS=()
+
+	IMAGE=$(image a <<-'EOF'
+		--- 10-docker2singularity.sh
+		export WHO="${WHO:-"image"}"
+	EOF
+	)
+	printf '#!/bin/sh\nfor a; do printf "<%%s>" "$a"; done\n' >"$IMAGE/words"
+	chmod 0755 "$IMAGE/words"
+	# shellcheck disable=SC2016
+	SET_EP='set -- "/words" "-e" "$@"' SET_CMD='set -- "a b" "\$WHO" "$@"' \
+		oci_runscript '"/words" "-e"' '"a b" "$WHO"' >"$IMAGE/.singularity.d/runscript"
+	chmod 0755 "$IMAGE/.singularity.d/runscript"
+	runs
+	assert_success '<-e><a b><image>'
+	runs x 'y z' '*' "it's" '$WHO'
+	assert_success "<-e><x><y z><*><it's><image>"
+	OPTIONS=(--no-eval)
+	runs
+	assert_success '<-e><a b><$WHO>'
+	runs x 'y z' '"q"' '$WHO' '`id`'
+	assert_success '<-e><x><y z><"q"><$WHO><`id`>'
+}
+
+@test "run of an image without a runscript: /singularity, else a shell, and a note" {
+	local OPTIONS=()
+
+	IMAGE=$(image a </dev/null)
+	runs -c 'echo "shell $1"' sh x
+	assert_success
+	assert_output '^shell x$'
+	assert_output 'no runscript: running /bin/sh'
+	printf '#!/bin/sh\necho "old $*"\n' >"$IMAGE/singularity"
+	chmod 0755 "$IMAGE/singularity"
+	runs x
+	assert_success 'old x'
+}
+
+@test "test runs the image's test; where there is none, a note says so" {
+	IMAGE=$(image a <<-'EOF'
+		--- 90-a.sh
+		export A=set
+	EOF
+	)
+	run as_user berth test "$IMAGE"
+	assert_success
+	assert_output 'has no test'
+	run as_user berth -q test "$IMAGE" x
+	assert_success ''
+	printf '#!/bin/sh\necho "test $A $*"\nexit 7\n' >"$IMAGE/.singularity.d/test"
+	chmod 0755 "$IMAGE/.singularity.d/test"
+	run as_user berth test "$IMAGE" x y
+	assert_failure 7 '^test set x y$'
+}
+
+@test "--app: variables, runscript and test of a SCIF app" {
+	local OPTIONS=(--app foo) app
+
+	IMAGE=$(image a <<-'EOF'
+		--- 94-appsbase.sh
+		SCIF_APPROOT_foo=/scif/apps/foo
+		export SCIF_APPROOT_foo
+		--- 95-apps.sh
+		if test -n "${SINGULARITY_APPNAME:-}"; then
+		    export SINGULARITY_APPNAME
+		    if test -d "/scif/apps/${SINGULARITY_APPNAME:-}/"; then
+		        SCIF_APPROOT="/scif/apps/${SINGULARITY_APPNAME:-}"
+		        export SCIF_APPROOT
+		        PATH="/scif/apps/${SINGULARITY_APPNAME:-}:$PATH"
+		        if [ -f "/scif/apps/${SINGULARITY_APPNAME:-}/scif/env/90-environment.sh" ]; then
+		            . "/scif/apps/${SINGULARITY_APPNAME:-}/scif/env/90-environment.sh"
+		        fi
+		        export PATH
+		    else
+		        echo "Could not locate the container application: ${SINGULARITY_APPNAME}"
+		        exit 1
+		    fi
+		fi
+	EOF
+	)
+	app=$IMAGE/scif/apps/foo/scif
+	mkdir -p "$app/env" "$IMAGE/scif/apps/bare"
+	echo 'export FOO=its' >"$app/env/90-environment.sh"
+	printf '#!/bin/sh\necho "foo $FOO $SCIF_APPROOT $APPTAINER_APPNAME $*"\n' >"$app/runscript"
+	printf '#!/bin/sh\necho "foo test"\nexit 3\n' >"$app/test"
+	chmod 0755 "$app/runscript" "$app/test"
+	chmod -R a+rX "$IMAGE/scif"
+	runs x
+	assert_success 'foo its /scif/apps/foo foo x'
+	run as_user berth test --app=foo "$IMAGE"
+	assert_failure 3 '^foo test$'
+	inside "$IMAGE" --app foo
+	has FOO=its
+	has SINGULARITY_APPNAME=foo
+	has SCIF_APPROOT_foo=/scif/apps/foo
+	run as_user env SINGULARITY_APPNAME=foo berth run "$IMAGE"
+	assert_success 'foo its /scif/apps/foo foo '
+	inside "$IMAGE"
+	has_not FOO
+	OPTIONS=(--app none)
+	runs
+	assert_failure 255 "has no app 'none'"
+	OPTIONS=(--app bare)
+	runs
+	assert_failure 255 "'bare' has nothing to run"
+	run as_user berth exec --app ../etc "$IMAGE" true
+	assert_failure 1 'cannot be the name of an app'
+}
