@@ -51,11 +51,6 @@ static const struct absent {
 	{ "build", "update", 'u', "images do not change: build another" },
 	{ "build", "remote", 'r', REGISTRY },
 	{ "build", "fix-perms", 0, "chmod -R u+rwX the directory before" },
-	{ "inspect", "runscript", 'r', "read it: berth exec IMAGE cat /.singularity.d/runscript" },
-	{ "inspect", "deffile", 'd', "read it: berth exec IMAGE cat /.singularity.d/Singularity" },
-	{ "inspect", "labels", 'l', "read them: berth exec IMAGE cat /.singularity.d/labels.json" },
-	{ "inspect", "environment", 'e', "read it: berth exec IMAGE cat /.singularity.d/env/90-environment.sh" },
-	{ "inspect", "all", 'a', "--json has all that this version knows" },
 };
 
 static const struct {

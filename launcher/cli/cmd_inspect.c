@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * cmd_inspect.c - berth inspect [--json] FILE: what an image file holds.
+ * cmd_inspect.c - berth inspect [--json] FILE: what an image file holds; with other options, and
+ * as run-help, what its author says about it (inspect_parts.h).
  *
- * Runs as:  the user. Reads headers only; what the image says is escaped before it is shown.
+ * Runs as:  the user. What the image says is escaped before it is shown.
  */
 #include "config.h"
 
@@ -16,6 +17,7 @@
 
 #include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
+#include "launcher/cli/inspect_parts.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
@@ -234,37 +236,104 @@ static int describe(struct strbuf *b, bool json, const char *path, struct berth_
 	return strbuf_ok(b) ? 0 : berth_fail(err, BERTH_ESYS, ENOMEM, "cannot show '%s'", path);
 }
 
-int cmd_inspect(int argc, char **argv)
+enum { OPT_APP = 256, OPT_APPS };
+
+/* What the options of inspect and run-help ask for. */
+struct wish {
+	unsigned int parts;
+	bool json, help;
+	const char *app;
+};
+
+static int parse(int argc, char **argv, struct wish *ret, struct berth_err *err)
 {
 	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
+		{ "json", no_argument, NULL, 'j' },	   { "help", no_argument, NULL, 'h' },
+		{ "labels", no_argument, NULL, 'l' },	   { "deffile", no_argument, NULL, 'd' },
+		{ "environment", no_argument, NULL, 'e' }, { "helpfile", no_argument, NULL, 'H' },
+		{ "runscript", no_argument, NULL, 'r' },   { "startscript", no_argument, NULL, 's' },
+		{ "test", no_argument, NULL, 't' },	   { "all", no_argument, NULL, 'a' },
+		{ "list-apps", no_argument, NULL, OPT_APPS }, { "app", required_argument, NULL, OPT_APP },
 		{ NULL, 0, NULL, 0 },
 	};
-	char berth_word[] = "berth", help_word[] = "help", inspect_word[] = "inspect";
-	char *help_argv[] = { berth_word, help_word, inspect_word, NULL };
-	cleanup(strbuf_done) struct strbuf b = STRBUF_INIT;
-	struct berth_err err = BERTH_ERR_INIT;
-	bool json = false;
+	static const struct {
+		int option;
+		unsigned int parts;
+	} parts[] = {
+		{ 'l', PART_LABELS }, { 'd', PART_DEFFILE }, { 'e', PART_ENVIRONMENT }, { 'H', PART_HELP },
+		{ 'r', PART_RUNSCRIPT }, { 's', PART_STARTSCRIPT }, { 't', PART_TEST }, { 'a', PART_ALL },
+		{ OPT_APPS, PART_APPS },
+	};
 	int c;
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+jh", longs, NULL)) != -1) {
-		if (c == 'h')
-			return cmd_help(3, help_argv);
-		if (c != 'j') {
-			(void)absent_getopt("inspect", argv, &err);
-			return cli_fail("inspect", &err);
-		}
-		json = true;
+	while ((c = getopt_long(argc, argv, "+:jhldeHrsta", longs, NULL)) != -1) {
+		if (c == ':')
+			return berth_fail(err, BERTH_EUSAGE, 0, "%s needs an argument", argv[optind - 1]);
+		if (c == '?')
+			return absent_getopt(argv[0], argv, err);
+		ret->json |= c == 'j' || c == 'a'; /* --all is JSON for others too */
+		ret->help |= c == 'h';
+		if (c == OPT_APP)
+			ret->app = optarg;
+		for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+			if (parts[i].option == c)
+				ret->parts |= parts[i].parts;
 	}
-	if (argc - optind != 1) {
-		berth_fail(&err, BERTH_EUSAGE, 0, "inspect takes one image");
-		return cli_fail("inspect", &err);
+	if (!ret->help && argc - optind != 1)
+		return berth_fail(err, BERTH_EUSAGE, 0, "%s takes one image", argv[0]);
+	return 0;
+}
+
+static int explain(char *command)
+{
+	char berth_word[] = "berth", help_word[] = "help";
+	char *help_argv[] = { berth_word, help_word, command, NULL };
+
+	return cmd_help(3, help_argv);
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+	cleanup(strbuf_done) struct strbuf b = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+	struct wish w = { 0 };
+	int rc;
+
+	if (parse(argc, argv, &w, &err) < 0)
+		return cli_fail(argv[0], &err);
+	if (w.help)
+		return explain(argv[0]);
+	/* Of an app the labels are what others show. */
+	if (w.app && !w.parts)
+		w.parts = PART_LABELS;
+	rc = w.parts ? inspect_parts(argv[optind], w.app, w.parts, w.json, &b, &err)
+		     : describe(&b, w.json, argv[optind], &err);
+	if (rc < 0)
+		return cli_fail(argv[0], &err);
+	(void)fwrite(b.text ? b.text : "", 1, b.len, stdout);
+	return cli_flush();
+}
+
+int cmd_run_help(int argc, char **argv)
+{
+	cleanup(strbuf_done) struct strbuf b = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+	struct wish w = { 0 };
+
+	if (parse(argc, argv, &w, &err) < 0)
+		return cli_fail(argv[0], &err);
+	if (w.help)
+		return explain(argv[0]);
+	if (w.parts || w.json) {
+		berth_fail(&err, BERTH_EUSAGE, 0, "run-help has no such option");
+		return cli_fail(argv[0], &err);
 	}
-	if (describe(&b, json, argv[optind], &err) < 0)
-		return cli_fail("inspect", &err);
-	(void)fwrite(b.text, 1, b.len, stdout);
+	if (inspect_parts(argv[optind], w.app, PART_HELP, false, &b, &err) < 0)
+		return cli_fail(argv[0], &err);
+	if (b.len == 0)
+		log_line(LOG_NOTE, "the image has no help");
+	(void)fwrite(b.text ? b.text : "", 1, b.len, stdout);
 	return cli_flush();
 }

@@ -14,8 +14,19 @@ const struct flag_local flag_locals[] = {
 	{ "shell", "shell", 's', "PATH", "run this shell of the image" },
 	{ "build", "force", 'F', NULL, "replace IMAGE.sif where it exists" },
 	{ "build", "keep-owner", 0, NULL, "keep the owners of the files; for root only" },
+	{ "inspect", "labels", 'l', NULL, "show the image's labels" },
+	{ "inspect", "runscript", 'r', NULL, "show what 'berth run' starts" },
+	{ "inspect", "environment", 'e', NULL, "show the scripts that set variables" },
+	{ "inspect", "deffile", 'd', NULL, "show the definition that the image was made of" },
+	{ "inspect", "startscript", 's', NULL, "show what an instance would start" },
+	{ "inspect", "test", 't', NULL, "show what 'berth test' starts" },
+	{ "inspect", "helpfile", 'H', NULL, "show what 'berth run-help' prints" },
+	{ "inspect", "list-apps", 0, NULL, "list the SCIF apps" },
+	{ "inspect", "all", 'a', NULL, "all of these, as JSON" },
+	{ "inspect", "app", 0, "NAME", "of this app, not of the image" },
 	{ "inspect", "json", 'j', NULL, "write JSON" },
 	{ "doctor", "json", 'j', NULL, "write a JSON array of what was found" },
+	{ "run-help", "app", 0, "NAME", "of this app, not of the image" },
 };
 const size_t flag_local_count = ARRAY_SIZE(flag_locals);
 

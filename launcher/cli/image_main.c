@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * image_main.c - berth-image: `berth build` and `berth inspect`, see cmd_image.c.
+ * image_main.c - berth-image: `berth build`, `berth inspect` and `berth run-help`, see cmd_image.c.
  *
  * Runs as:  the calling user, started by berth, which has checked descriptors and rights.
  */
@@ -23,6 +23,7 @@ static const struct {
 } image_commands[] = {
 	{ "build", cmd_build },
 	{ "inspect", cmd_inspect },
+	{ "run-help", cmd_run_help },
 };
 
 /* The help is made from berth's tables, which this program does not have. */
