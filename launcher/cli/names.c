@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "launcher/cli/names.h"
 #include "launcher/view/plan.h"
@@ -84,6 +85,19 @@ static char *group_of(gid_t gid)
 	return gr ? copy(gr->gr_name) : NULL;
 }
 
+/* Root's home is "/root", as the image has it; what is shown there is the caller's, where he has one. */
+static int roots_home(struct room_spec *spec, char **home, struct berth_err *err)
+{
+	spec->home = strdup("/root");
+	if (!spec->home)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep the home directory");
+	if (access(*home, F_OK) < 0)
+		spec->no_mount |= NO_MOUNT_HOME;
+	else if (!spec->contain)
+		spec->home_source = take_ptr(home);
+	return 0;
+}
+
 int names_fill(struct room_spec *spec, struct berth_err *err)
 {
 	cleanup_free char *home = NULL;
@@ -94,6 +108,8 @@ int names_fill(struct room_spec *spec, struct berth_err *err)
 		home = copy(getenv("HOME"));
 	if (spec->home || !home || !path_is_target(home))
 		return 0;
+	if (spec->fakeroot && spec->uid != 0)
+		return roots_home(spec, &home, err);
 	spec->home = take_ptr(&home);
-	return spec->home ? 0 : berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep the home directory");
+	return 0;
 }

@@ -152,10 +152,11 @@ print(subprocess.run(sys.argv[1:]).returncode)' berth exec --pid --no-init "$IMA
 }
 
 @test "pid: Ctrl-Z, Ctrl-C and the end of input, with and without" {
-	local opt script='echo ready; sleep 0.3; while :; do echo ready; sleep 0.2; done'
+	# without a child: one that is stopped on its way to its program keeps the shell from stopping (vfork)
+	local opt script='echo ready; read -t 0.3; while :; do echo ready; read -t 0.2; done'
 
 	for opt in --quiet --pid; do
-		run as_user timeout 120 python3 "$HARNESS/pty-job.py" ZC berth exec $opt "$ROOM_SIF" sh -c "$script"
+		run as_user timeout 120 python3 "$HARNESS/pty-job.py" ZC berth exec $opt "$ROOM_SIF" bash -c "$script"
 		assert_success
 		assert_output '^stopped (19|20)$'
 		assert_output '^killed 2$'
@@ -195,6 +196,14 @@ print(subprocess.run(sys.argv[1:]).returncode)' berth exec --pid --no-init "$IMA
 		[ "$(stat -c %u "$SCRATCH/file")" = "$CLUSTER_UID" ]
 		rm "$SCRATCH/file"
 	done
+	# root's home is the caller's, under root's name for it
+	echo mine >"$CLUSTER_DIR/home/ada/fakeroot-was-here"
+	# shellcheck disable=SC2016
+	run as_user berth exec -f "$ROOM_SIF" sh -c 'echo $HOME ~root; cat /root/fakeroot-was-here; cat ~/fakeroot-was-here'
+	rm "$CLUSTER_DIR/home/ada/fakeroot-was-here"
+	assert_success $'/root /root\nmine\nmine'
+	run as_user berth exec -f --no-home "$ROOM_SIF" sh -c 'ls -A ~'
+	assert_success ""
 	echo secret >"$SCRATCH/roots"
 	chmod 0600 "$SCRATCH/roots"
 	run as_user berth exec -f "$ROOM_SIF" cat "$SCRATCH/roots"
