@@ -35,7 +35,7 @@ static const struct absent {
 	const char *instead;
 } absent_options[] = {
 	{ NULL, "build-config", 0, "'berth config show' has the site's settings" },
-	{ ENTER, "nv", 0, GPU }, { ENTER, "nvccli", 0, GPU }, { ENTER, "rocm", 0, GPU },
+	{ ENTER, "nvccli", 0, GPU },
 	{ ENTER, "compat", 0, COMPAT },
 	{ ENTER, "fusemount", 0, BIND },
 	{ "build", "fakeroot", 'f', "'berth build' makes root the owner of every file as it is" },

@@ -22,6 +22,7 @@
 #include "launcher/cli/persona.h"
 #include "launcher/cli/status.h"
 #include "launcher/room/attach.h"
+#include "launcher/room/terminal.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/num.h"
@@ -62,7 +63,7 @@ static int become(char **words, const struct strlist *env, struct berth_err *err
 {
 	char file[PATH_MAX];
 
-	if (program_find(words[0], value_of(env, "PATH"), file, err) < 0)
+	if (terminal_guard(err) < 0 || program_find(words[0], value_of(env, "PATH"), file, err) < 0)
 		return -1;
 	(void)execve(file, words, env->v);
 	return berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : errno == EACCES ? BERTH_EDENIED : BERTH_ESYS,

@@ -26,6 +26,7 @@
 #include "launcher/cli/status.h"
 #include "launcher/room/pidns.h"
 #include "launcher/room/room.h"
+#include "launcher/room/terminal.h"
 #include "launcher/view/options.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -92,6 +93,9 @@ static int job_parse(struct job *j, int argc, char **argv, int words, struct ber
 	if (bind_list_append(&j->spec.binds, &from_env, err) < 0)
 		return -1;
 	cli_log_level(j->spec.verbose, j->spec.quiet);
+	if (j->spec.gpu)
+		log_line(LOG_WARN, "the devices are there; the host's driver libraries are not added by this version: "
+				   "bind them, or have them in the image");
 	j->argc = argc - j->flags.first;
 	j->argv = argv + j->flags.first;
 	if (j->argc < 1)
@@ -187,6 +191,8 @@ static int become(struct job *j, char **argv, struct strlist *env, struct berth_
 		room_stamps_format(&j->stamps, text, sizeof(text));
 		log_line(LOG_DETAIL, "%s", text);
 	}
+	if (terminal_guard(err) < 0)
+		return -1;
 	if (j->spec.pid && !j->spec.no_init && pidns_init(j->report, err) < 0)
 		return -1;
 	(void)execve(file, argv, env->v);

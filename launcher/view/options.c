@@ -196,6 +196,10 @@ SWITCH(uts, spec->uts = true)
 SWITCH(net, spec->net = true)
 SWITCH(writable, spec->writable = true)
 SWITCH(writable_tmpfs, spec->writable_tmpfs = true)
+SWITCH(nv, spec->gpu |= GPU_NVIDIA)
+SWITCH(no_nv, spec->gpu &= ~(unsigned int)GPU_NVIDIA)
+SWITCH(rocm, spec->gpu |= GPU_AMD)
+SWITCH(no_rocm, spec->gpu &= ~(unsigned int)GPU_AMD)
 SWITCH(keep_locale, spec->keep_locale = true)
 SWITCH(userns, spec->userns = true)
 SWITCH(fakeroot, spec->fakeroot = true)
@@ -313,6 +317,11 @@ const struct option_row option_rows[] = {
 	  FACE_CLI | FACE_ENV, set_join },
 	{ "no-join", NULL, 0, NULL, "a room of its own for each rank", "NO_JOIN", NULL,
 	  FACE_CLI | FACE_ENV, set_no_join },
+	{ "nv", NULL, 0, NULL, "NVIDIA's devices, which are always there; see the manual", "NV", NULL, FACE_HERE, set_nv },
+	{ "no-nv", NULL, 0, NULL, "undo --nv", "NO_NV", "NV_OFF", FACE_HERE, set_no_nv },
+	{ "rocm", NULL, 0, NULL, "AMD's devices, which are always there; see the manual", "ROCM", NULL,
+	  FACE_HERE, set_rocm },
+	{ "no-rocm", NULL, 0, NULL, "undo --rocm", "NO_ROCM", "ROCM_OFF", FACE_HERE, set_no_rocm },
 	{ "keep-locale", NULL, 0, NULL, "leave LANG and LC_* alone, though the image lacks the locale",
 	  "KEEP_LOCALE", NULL, FACE_HERE, set_keep_locale },
 	{ "env-file", NULL, 0, "FILE", "set what this shell script sets, inside", "ENV_FILE", NULL,

@@ -44,6 +44,9 @@ enum no_mount {
 	NO_MOUNT_BIND_PATHS = 1 << 7, /* the site's binds, /etc/hosts and /etc/localtime */
 };
 
+/* Whose driver's libraries a program wants; the devices are there without. */
+enum room_gpu { GPU_NVIDIA = 1 << 0, GPU_AMD = 1 << 1 };
+
 enum room_share {
 	SHARE_AUTO, /* with the other ranks of the job on this host, where the environment shows some */
 	SHARE_ALWAYS,
@@ -73,6 +76,7 @@ struct room_spec {
 	char *hostname;		   /* NULL: the host's; else with 'uts' */
 	enum room_share share;	   /* not packed: Slurm's steps always share */
 	const char *prompt;	   /* of a shell inside; NULL: INSIDE_PROMPT */
+	unsigned int gpu;	   /* GPU_* */
 	bool keep_locale;	   /* of the caller's, though the image lacks it */
 	/* Without Slurm only, so these four are not packed: */
 	struct strlist env_files;  /* --env-file, in order */

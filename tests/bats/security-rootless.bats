@@ -93,6 +93,50 @@ load security
 	done
 }
 
+@test "T29 nothing is typed on the terminal of who started the program" {
+	local opt
+
+	cc -static -Os -o "$SCRATCH/type" "$HARNESS/type.c"
+	# typed <- what is there to be read after CMD, on a terminal of its own
+	typed()
+	{
+		as_user timeout 60 python3 -c 'import os, pty, select, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+out = b""
+while True:
+    try:
+        got = os.read(fd, 4096)
+    except OSError:
+        break
+    if not got:
+        break
+    out += got
+os.waitpid(pid, 0)
+sys.stdout.buffer.write(out.replace(b"\r", b""))' "$@"
+	}
+	for opt in --quiet --pid --fakeroot; do
+		run typed berth exec $opt -B "$SCRATCH/type:/type" "$ROOM_SIF" /type
+		assert_success
+		assert_output '^tried$'
+		refute_output '^typed'
+	done
+	# with one descriptor that is the terminal, too
+	# shellcheck disable=SC2016
+	run typed sh -c 'berth exec -B "$1:/type" "$2" /type 2>/dev/null | cat' _ "$SCRATCH/type" "$ROOM_SIF"
+	assert_output '^tried$'
+	refute_output '^typed'
+	# and it can where nobody keeps it: else it would show nothing
+	[ "$(cat /proc/sys/dev/tty/legacy_tiocsti 2>/dev/null || echo 1)" = 0 ] || {
+		run typed "$SCRATCH/type"
+		assert_output '^.?typed plainly'
+	}
+	# without a terminal there is no filter
+	run as_user berth exec "$ROOM_SIF" grep Seccomp: /proc/self/status
+	assert_output 'Seccomp:.0'
+}
+
 @test "T30 groups: those of the caller, and none can be changed" {
 	local gid opt
 
@@ -161,7 +205,7 @@ load security
 	done
 }
 
-@test "T44 T45 nothing is made, followed or removed by name on the host" {
+@test "T17 T43 T44 T45 nothing is made, followed or removed by name on the host" {
 	local opt name
 
 	# what others might make in well-known places, as links to what must stay
