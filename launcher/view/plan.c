@@ -39,6 +39,18 @@ static const char *const nodes[] = {
 	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
 };
 
+/*
+ * What steers the machine and belongs to uid 0, who needs no capability to write there. For root the
+ * room shows it read-only: an image's program has no business there, whoever runs it.
+ */
+static const struct {
+	const char *path;
+	unsigned int no;
+} machine[] = {
+	{ "/proc/sys", NO_MOUNT_PROC }, { "/proc/sysrq-trigger", NO_MOUNT_PROC }, { "/proc/irq", NO_MOUNT_PROC },
+	{ "/proc/bus", NO_MOUNT_PROC }, { "/proc/fs", NO_MOUNT_PROC },		  { "/sys", NO_MOUNT_SYS },
+};
+
 /* A working directory here stays the image's: binding it would hide the image's own. */
 static const char *const cwd_not[] = {
 	"/", "/etc", "/bin", "/mnt", "/usr", "/var", "/opt", "/sbin", "/lib", "/lib64",
@@ -343,6 +355,18 @@ static int add_fixed(struct plan *p, const struct room_spec *spec, struct berth_
 	return 0;
 }
 
+static int add_machine(struct plan *p, const struct room_spec *spec, struct berth_err *err)
+{
+	/* Root of a user namespace of its own is nobody to these files. */
+	if (spec->uid != 0 || spec->fakeroot || spec->userns)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(machine); i++)
+		if (!(spec->no_mount & machine[i].no) && add(p, PLAN_BIND, PLAN_READONLY | PLAN_OPTIONAL,
+							     machine[i].path, machine[i].path, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int add_hostname(struct plan *p, const struct room_spec *spec, struct berth_err *err)
 {
 	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
@@ -358,7 +382,7 @@ static int add_hostname(struct plan *p, const struct room_spec *spec, struct ber
 static int make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,
 		struct plan *p, struct berth_err *err)
 {
-	if (add_fixed(p, spec, err) < 0 || add_home(p, spec, err) < 0 || add_files(p, spec, err) < 0 ||
+	if (add_fixed(p, spec, err) < 0 || add_machine(p, spec, err) < 0 || add_home(p, spec, err) < 0 || add_files(p, spec, err) < 0 ||
 	    add_ids(p, spec, err) < 0 || add_hostname(p, spec, err) < 0 || add_pmix(p, pmix_dir, err) < 0 ||
 	    add_cwd(p, spec, site, err) < 0 || add_site(p, spec, site, err) < 0 ||
 	    add_scratch(p, spec, err) < 0)

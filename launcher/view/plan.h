@@ -47,7 +47,8 @@ struct plan {
 };
 
 /*
- * The default view, in order: /proc /sys /dev, /tmp /var/tmp, home, /etc/hosts
+ * The default view, in order: /proc /sys /dev, /tmp /var/tmp, for root what steers the machine once
+ * more and read-only, home, /etc/hosts
  * /etc/resolv.conf /etc/localtime, passwd and group, 'pmix_dir' (NULL or "": none), the
  * working directory, the site's binds, the user's binds.
  * The working directory is left out where Apptainer leaves it out (/, /etc, /bin, /mnt, /usr,

@@ -107,7 +107,7 @@ stop()
 	assert_failure 255 'only that user, and root'
 }
 
-@test "what cannot be entered: a reason, and nothing runs" {
+@test "T09 what cannot be entered: a reason, and nothing runs" {
 	local n
 
 	run as_user berth enter

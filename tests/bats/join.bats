@@ -210,7 +210,7 @@ rooms_said()
 	[ "$(sort -u <<<"$output" | wc -l)" -le 2 ] || fail "the late rank is alone"
 }
 
-@test "two jobs of one user at once do not mix" {
+@test "T51 two jobs of one user at once do not mix" {
 	local n dir job launcher
 
 	# two of Open MPI's mpirun would race for one directory in /tmp

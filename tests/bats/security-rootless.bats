@@ -205,6 +205,29 @@ sys.stdout.buffer.write(out.replace(b"\r", b""))' "$@"
 	done
 }
 
+@test "T34 root's own program of an image cannot steer the machine" {
+	local opt image script
+
+	# open for writing, and write nothing: what is allowed would work
+	# shellcheck disable=SC2016
+	script='for f in /proc/sysrq-trigger /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe \
+			/proc/sys/vm/drop_caches /proc/irq/default_smp_affinity /sys/kernel/uevent_helper \
+			/sys/kernel/mm/transparent_hugepage/enabled /sys/fs/cgroup/cgroup.procs; do
+		[ -e "$f" ] || continue; seen=1; (: >>"$f") 2>/dev/null && echo "wrote $f"; done
+	(head -c 1 /proc/kcore >/dev/null) 2>/dev/null && echo "read kcore"; echo "seen $seen"'
+	for image in "$ROOM_DIR" "$ROOM_SIF"; do
+		for opt in --quiet --pid --contain; do
+			run as_root berth exec $opt "$image" sh -c "$script"
+			assert_success "seen 1"
+		done
+	done
+	run as_root sh -c "$script"
+	assert_output '^wrote'
+	# its own files of /proc are its own
+	run as_root berth exec "$ROOM_SIF" sh -c 'echo 500 >/proc/self/oom_score_adj && cat /proc/self/oom_score_adj'
+	assert_success 500
+}
+
 @test "T17 T43 T44 T45 nothing is made, followed or removed by name on the host" {
 	local opt name
 

@@ -235,6 +235,28 @@ START_TEST(devices)
 }
 END_TEST
 
+START_TEST(for_root)
+{
+	static char image[] = "/i", want[] = "/proc,p /sys /dev,d /tmp,o /var/tmp,o /proc/sys,or "
+		"/proc/sysrq-trigger,or /proc/irq,or /proc/bus,or /proc/fs,or /sys,or" FILES;
+	const struct room_spec specs[] = {
+		{ .image = image }, { .image = image, .fakeroot = true }, { .image = image, .userns = true },
+		{ .image = image, .uid = 7 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		cleanup(strbuf_done) struct strbuf out = STRBUF_INIT;
+		cleanup(plan_done) struct plan p = { 0 };
+		struct berth_err err = BERTH_ERR_INIT;
+		struct site site = { 0 };
+
+		ck_assert_int_eq(plan_make(&specs[i], &site, NULL, &p, &err), 0);
+		show(&p, &out);
+		ck_assert_str_eq(out.text, i == 0 ? want : HOST FILES);
+	}
+}
+END_TEST
+
 /* What options change of it: fields of the request, and a part of the plan that must or must not be there. */
 START_TEST(own_namespaces)
 {
@@ -277,6 +299,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, make, 0, ARRAY_SIZE(cases));
 	tcase_add_test(tc, devices);
+	tcase_add_test(tc, for_root);
 	tcase_add_test(tc, own_namespaces);
 	return unit_run("plan", tc);
 }
