@@ -66,7 +66,7 @@ complete_words()
 	local words
 
 	run complete_words ''
-	assert_success "$(as_user berth help | sed -n 's/^  \([a-z]\{1,\}\) .*/\1/p' | sort)"
+	assert_success "$(as_user berth help | sed -n 's/^  \([a-z-]\{1,\}\) .*/\1/p' | sort)"
 	run complete_words e
 	assert_success "$(printf 'enter\nexec')"
 	run complete_words -v e

@@ -199,18 +199,19 @@ served_is()
 	[ "${n:-0}" -le "$1" ] || fail "$2: ${n:-0}, more than $1" "$SERVED"
 }
 
-# Of names, those that the binds and the shell need. Of the shell, its loader and libc all pages: 18
+# Of names, those that the binds and the shell need, and whether there are scripts for the environment
+# (/.singularity.d/env, /environment). Of the shell, its loader and libc all pages: 18
 # requests where they are read ahead in time, 30 where somebody always was faster, a sum at worst.
 served_few()
 {
 	served_is 1 op_readdirplus
 	served_is 0 op_readdir
-	served_is 24 op_lookup
+	served_is 26 op_lookup
 	served_is 48 op_read
-	served_is 82 requests
+	served_is 84 requests
 }
 
-@test "berth exec of a SIF: the image server is asked for 24 names and 48 reads at most until a shell runs" {
+@test "berth exec of a SIF: the image server is asked for 26 names and 48 reads at most until a shell runs" {
 	served as_user berth exec -B "$BERTH_PREFIX/libexec:/x" "$SIF"
 	served_few
 }
@@ -233,5 +234,5 @@ served_few()
 	[ "$(grep -c '^requests' <<<"$SERVED")" -eq 16 ] || fail "$SERVED"
 	# whichever of them asked last
 	SERVED=$(grep '^requests' <<<"$SERVED" | sort -k2n | tail -n 1)
-	served_is 82 requests
+	served_is 84 requests
 }
