@@ -24,27 +24,17 @@
 #include "libimage/sif/sif.h"
 #include "libimage/squash/info.h"
 
-enum { EXT_MAGIC_AT = 1024 + 56, EXT_MAGIC = 0xef53, LUSTRE_MAGIC = 0x0bd00bd0, GPFS_MAGIC = 0x47504653 };
-
-/* An ext2, ext3 or ext4 file system at 'at': what Singularity 2.x made. */
-static bool is_ext(int fd, off_t at)
-{
-	uint8_t magic[2];
-
-	return fd_pread_full(fd, magic, sizeof(magic), at + EXT_MAGIC_AT) == 0 && num_le16(magic) == EXT_MAGIC;
-}
+enum { LUSTRE_MAGIC = 0x0bd00bd0, GPFS_MAGIC = 0x47504653 };
 
 static void not_an_image(struct findings *f, int fd, const struct berth_err *err)
 {
-	off_t at = is_ext(fd, 0) ? 0 : SQUASH_LAUNCH_BYTES;
+	const char *mend = image_ext_mend(fd);
 
-	if (!is_ext(fd, at)) {
+	if (!mend)
 		finding_err(f, FINDING_FAIL, err);
-		return;
-	}
-	finding_fail(f, at == 0 ? "mkdir root; debugfs -R 'rdump / root' IMAGE; berth build NEW.sif root"
-				: "mkdir root; debugfs -R 'rdump / root' 'IMAGE?offset=31'; berth build NEW.sif root",
-		     "an ext3 image of Singularity 2.x: the kernel would have to mount it as root; convert it once");
+	else
+		finding_fail(f, mend, "an ext3 image of Singularity 2.x: the kernel would have to mount it as root; "
+			     "convert it once");
 }
 
 /* The squashfs at 'at'; what of 'size' bytes it may have. */

@@ -69,6 +69,24 @@ static int look_at_sif(const uint8_t *header, struct image_pin *pin, struct part
 
 static const char what_runs[] = "Berth runs SIF files, squashfs files and directories";
 
+/* An ext2, ext3 or ext4 file system at 'at'. FORMAT: linux/fs/ext4/ext4.h, s_magic. */
+static bool is_ext(int fd, off_t at)
+{
+	enum { MAGIC_AT = 1024 + 56, MAGIC = 0xef53 };
+	uint8_t magic[2];
+
+	return fd_pread_full(fd, magic, sizeof(magic), at + MAGIC_AT) == 0 && num_le16(magic) == MAGIC;
+}
+
+const char *image_ext_mend(int fd)
+{
+	if (is_ext(fd, 0))
+		return "mkdir root; debugfs -R 'rdump / root' IMAGE; berth build NEW.sif root";
+	if (is_ext(fd, SQUASH_LAUNCH_BYTES))
+		return "mkdir root; debugfs -R 'rdump / root' 'IMAGE?offset=31'; berth build NEW.sif root";
+	return NULL;
+}
+
 /* All of 'pin' but its sum; 'head' and 'part' are for that. */
 static int look_at(int fd, struct image_pin *pin, uint8_t head[SIF_HEADER_BYTES], struct part *part,
 		   struct berth_err *err)
@@ -97,8 +115,11 @@ static int look_at(int fd, struct image_pin *pin, uint8_t head[SIF_HEADER_BYTES]
 	if (memcmp(head, launch, SQUASH_LAUNCH_BYTES) == 0)
 		part->offset = SQUASH_LAUNCH_BYTES;
 	if (memcmp(head + part->offset, "hsqs", 4) != 0) {
-		berth_fail(err, BERTH_EIMAGE, 0, "neither SIF nor squashfs");
-		return berth_hint(err, what_runs);
+		const char *mend = image_ext_mend(fd);
+
+		berth_fail(err, BERTH_EIMAGE, 0, mend ? "an ext3 image of Singularity 2.x, which is not run as it is"
+						      : "neither SIF nor squashfs");
+		return mend ? berth_hint(err, "convert it once: %s", mend) : berth_hint(err, what_runs);
 	}
 	pin->kind = IMAGE_SQUASHFS;
 	return 0;

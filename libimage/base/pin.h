@@ -46,6 +46,12 @@ int image_pin_read(int fd, struct image_pin *ret, struct berth_err *err);
 /* The same without the sum, which stays zero: for who has nothing to compare it with. */
 int image_kind_read(int fd, struct image_pin *ret, struct berth_err *err);
 
+/*
+ * Is the file 'fd' an ext3 image, as Singularity 2.x made them, with or without its launch line? Then the
+ * commands that make another of it, as the user; else NULL.
+ */
+const char *image_ext_mend(int fd);
+
 /* "dir", "sif:SIZE:HEX" or "squashfs:SIZE:HEX"; the text goes to the nodes in the environment. */
 void image_pin_format(const struct image_pin *pin, char out[PIN_TEXT_MAX]);
 int image_pin_parse(const char *text, struct image_pin *ret, struct berth_err *err);

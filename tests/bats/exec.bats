@@ -410,6 +410,27 @@ sys.stdout.buffer.write(struct.pack("=14I", 0xde020109, 0, 0, 0, 0, 56, 11, 11, 
 	assert_failure 255
 }
 
+@test "an ext3 image of Singularity 2.x is refused with the commands that convert it, and they do" {
+	local image
+
+	need_command mkfs.ext3 debugfs
+	truncate -s 8M "$SCRATCH/plain.img"
+	mkfs.ext3 -q -F -d "$ROOM_DIR/.singularity.d" "$SCRATCH/plain.img"
+	{ echo '#!/usr/bin/env run-singularity'; cat "$SCRATCH/plain.img"; } >"$SCRATCH/launch.img"
+	chmod 0644 "$SCRATCH"/*.img
+	for image in plain launch; do
+		run as_user berth exec "$SCRATCH/$image.img" true
+		[ "$status" -eq 255 ]
+		assert_output 'ext3 image of Singularity 2.x'
+		run as_user sh -c "cd $SCRATCH && $(sed -n 's/.*convert it once: //p' <<<"$output" |
+			sed "s|IMAGE|$image.img|; s|NEW.sif|$image.sif|; s|root|root-$image|g; s|/ root-$image|/ root-$image|")"
+		assert_success
+		run as_user berth inspect "$SCRATCH/$image.sif"
+		assert_success
+		[ -e "$SCRATCH/root-$image/runscript" ]
+	done
+}
+
 @test "an empty directory is no image of ours to mend: the program is missing" {
 	mkdir "$SCRATCH/void"
 	chown "$CLUSTER_UID" "$SCRATCH/void"
