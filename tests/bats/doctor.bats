@@ -18,7 +18,7 @@ setup()
 
 teardown()
 {
-	[ -z "${HUNG:-}" ] || { kill -KILL "$HUNG" 2>/dev/null; wait "$HUNG" 2>/dev/null || true; }
+	[ -z "${HUNG:-}" ] || hung_end
 	umount -l "$SCRATCH/m" 2>/dev/null || true
 	rooms_after
 	scratch_remove
@@ -164,6 +164,16 @@ print(len(json.load(open(sys.argv[1]))))' "$SCRATCH/json")" ]
 	finding warning image 'everybody can change it'
 }
 
+# The server itself, not the shell that started it: with it what waits in the kernel ends.
+hung_end()
+{
+	pkill -KILL -u "$CLUSTER_UID" -f "^$SCRATCH/fuse-hang" || true
+	wait "$HUNG" || true
+	as_user fusermount3 -u -z "$SCRATCH/m" 2>/dev/null || true
+	eventually 10 sh -c "! pgrep -u $CLUSTER_UID -f '^berth doctor' -r S,R,D"
+	HUNG=
+}
+
 @test "a path that never answers is a failure, and not the end" {
 	need_command pkg-config fusermount3
 	pkg-config --exists fuse3 || skip "needs libfuse3's headers"
@@ -178,9 +188,7 @@ print(len(json.load(open(sys.argv[1]))))' "$SCRATCH/json")" ]
 	assert_failure 255
 	finding failure image 'no answer within'
 	finding ok namespaces '.'
-	kill -KILL "$HUNG"
-	wait "$HUNG" || true
-	HUNG=
+	hung_end
 }
 
 @test "no user namespaces left: doctor and exec name the limit" {

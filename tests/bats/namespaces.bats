@@ -134,7 +134,7 @@ print(subprocess.run(sys.argv[1:]).returncode)' berth exec --pid --no-init "$IMA
 			>"$SCRATCH/out" 3>&- &
 		pid=$!
 		eventually 10 grep -q ready "$SCRATCH/out"
-		pkill -u "$CLUSTER_UID" -"$sig" -o -x berth
+		pkill -u "$CLUSTER_UID" -"$sig" -o -f "^berth exec --pid"
 		wait "$pid" && false
 		[ "$(tail -n 1 "$SCRATCH/out")" = got ] || fail "$sig did not arrive"
 	done
@@ -146,7 +146,7 @@ print(subprocess.run(sys.argv[1:]).returncode)' berth exec --pid --no-init "$IMA
 	as_user berth exec --pid "$ROOM_SIF" sh -c 'echo ready; sleep 1000 & sleep 1000' >"$SCRATCH/out" 3>&- &
 	pid=$!
 	eventually 10 grep -q ready "$SCRATCH/out"
-	pkill -u "$CLUSTER_UID" -9 -o -x berth
+	pkill -u "$CLUSTER_UID" -9 -o -f "^berth exec --pid"
 	wait "$pid" || true
 	eventually 10 sh -c "! pgrep -u $CLUSTER_UID -x sleep -r S,R,D"
 }
