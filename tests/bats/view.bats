@@ -198,7 +198,7 @@ print(os.ttyname(b), os.listdir("/dev/pts"))'
 	assert_success "/tmp:
 
 $CLUSTER_DIR/home/ada:
-${CLUSTER_DIR##*/}
+$(cut -d/ -f4 <<<"$CLUSTER_DIR")
 1777
 1777
 700
