@@ -72,7 +72,7 @@ static const struct {
 	{ { "exec", "--verbose=1", "img" }, "!--verbose takes no" },
 	{ { "exec", "--help=x", "img" }, "!--help takes no" },
 	{ { "exec", "--bind\x1b[2J", "img" }, "!unknown" },
-	{ { "exec", "--nv", "img" }, "!this version has no option '--nv'" },
+	{ { "exec", "--nvccli", "img" }, "!this version has no option '--nvccli'" },
 	{ { "run", "--network-args=x", "img" }, "!no option '--network-args'" },
 	{ { "run", "--overlay=x", "img" }, "!--overlay: " }, /* there is no directory that it is relative to */
 	{ { "shell", "-vZ", "img" }, "!unknown option '-Z'" },
