@@ -503,9 +503,16 @@ sys.stdout.buffer.write(struct.pack("=14I", 0xde020109, 0, 0, 0, 0, 56, 11, 11, 
 }
 
 @test "options and commands of other runtimes: not there, and what to do" {
-	run as_user berth exec --nv image true
-	assert_failure 1 "no option '--nv'"
+	run as_user berth exec --nvccli image true
+	assert_failure 1 "no option '--nvccli'"
 	assert_output 'LD_LIBRARY_PATH'
+	# taken, and said what it does not do
+	run as_user berth exec --nv --rocm "$ROOM_SIF" echo ran
+	assert_success
+	assert_output '^ran$'
+	assert_output "driver libraries are not added"
+	run as_user env APPTAINER_NV=1 berth exec --no-nv "$ROOM_SIF" echo ran
+	assert_success ran
 	run as_user berth build --sandbox dir image
 	assert_failure 1 "no option '--sandbox'"
 	run as_user berth build -Fs dir image
