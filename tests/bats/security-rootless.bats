@@ -22,6 +22,28 @@ load security
 	done
 }
 
+@test "T07 who starts or enters a room cannot be traced by a program inside while it has rights" {
+	local pid
+
+	cc -static -Os -o "$SCRATCH/trace" "$HARNESS/trace.c"
+	# shellcheck disable=SC2016
+	as_user env PMI_JOBID=t07 berth exec --join -B "$SCRATCH/trace:/trace" "$ROOM_SIF" \
+		sh -c 'echo $$; exec /trace 5' >"$SCRATCH/out" 3>&- &
+	eventually 10 grep -q . "$SCRATCH/out"
+	pid=$(head -n 1 "$SCRATCH/out")
+	# enter it, join it, and make others, until the program ends
+	# shellcheck disable=SC2016
+	run as_user timeout 60 bash -c 'while kill -0 "$1" 2>/dev/null; do
+			berth enter "$1" true; berth exec --fakeroot "$2" true
+			PMI_JOBID=t07 berth exec --join -B "$3/trace:/trace" "$2" true; done 2>/dev/null; true' \
+		_ "$pid" "$ROOM_SIF" "$SCRATCH"
+	wait || true
+	tail -n 1 "$SCRATCH/out" >&2
+	[ "$(sed -n 's/^tried //p' "$SCRATCH/out")" -gt 0 ] || fail "nobody was there to be traced"
+	# one that has lost all rights is no more than the program itself
+	! grep '^traced' "$SCRATCH/out" | grep -v '^traced 0*$' || fail "rights were there for the taking"
+}
+
 @test "T08 the program cannot write to the launcher that started it" {
 	local before
 
