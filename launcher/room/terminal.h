@@ -12,9 +12,9 @@
 struct berth_err;
 
 /*
- * Inside the room, once there is no way to new privileges: where descriptor 0, 1 or 2 is a terminal
- * and the kernel would allow it, these calls fail with EPERM from now on. Nothing is done, and no
- * program made slower, where there is no terminal.
+ * Inside the room, once there is no way to new privileges: where the process has a controlling
+ * terminal and the kernel would allow it, these calls fail with EPERM from now on. Nothing is done,
+ * and no program made slower, where there is none.
  */
 int terminal_guard(struct berth_err *err);
 

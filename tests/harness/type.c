@@ -4,6 +4,7 @@
  * program can make. Prints "typed HOW" for what worked. Linked statically, so that it runs in any image.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -26,6 +27,7 @@ int main(void)
 	*key = '!';
 	tell("plainly", syscall(SYS_ioctl, 0, (unsigned long)TIOCSTI, key));
 	tell("with high bits", syscall(SYS_ioctl, 0, TIOCSTI | 1UL << 32, key));
+	tell("on /dev/tty", syscall(SYS_ioctl, open("/dev/tty", O_RDWR), (unsigned long)TIOCSTI, key));
 #ifdef __x86_64__
 	tell("as x32", syscall(0x40000000 | 514, 0, (unsigned long)TIOCSTI, key));
 	tell("as x32 of old", syscall(0x40000000 | SYS_ioctl, 0, (unsigned long)TIOCSTI, key));
