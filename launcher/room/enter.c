@@ -59,8 +59,8 @@ static int check_writable(const struct room_spec *spec, enum image_kind kind, in
 }
 
 /*
- * Begin a room of one's own. Root that may make a mount namespace needs no user namespace; root without CAP_SYS_ADMIN (in
- * another container, say) is treated as any user.
+ * Begin a room of one's own. Root that may make a mount namespace needs no user namespace; root
+ * without CAP_SYS_ADMIN (in another container, say) is treated as any user.
  */
 static int begin(const struct room_spec *spec, struct room_start *ret, struct room_stamps *stamps,
 		 struct berth_err *err)

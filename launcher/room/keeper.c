@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "launcher/room/drop.h"
+#include "launcher/room/fds.h"
 #include "launcher/room/join_wire.h"
 #include "launcher/room/keeper.h"
 #include "launcher/room/sys.h"
@@ -23,7 +24,6 @@
 
 enum {
 	MEMBERS_MAX = 16384, /* LIMIT: descriptors, not memory; more ranks than a host has cores */
-	KEPT = 3,	     /* descriptors that a new keeper keeps: name, pair, the builder's pidfd */
 };
 
 /* A rank. It asks (conn), brings its pidfd, waits for the room (both), is in it (pidfd). */
@@ -194,29 +194,6 @@ static void serve(struct keeper *k)
 	}
 }
 
-/*
- * Keep the descriptors of 'fd', in rising order, and no other: pipes of the caller's among them would
- * not end while this process lives.
- */
-static int keep_only(int fd[KEPT])
-{
-	unsigned int from = 0;
-
-	for (int i = 1; i < KEPT; i++)
-		for (int j = i; j > 0 && fd[j] < fd[j - 1]; j--) {
-			int swap = fd[j];
-
-			fd[j] = fd[j - 1];
-			fd[j - 1] = swap;
-		}
-	for (int i = 0; i < KEPT; i++) {
-		if ((unsigned int)fd[i] > from && sys_close_range(from, (unsigned int)fd[i] - 1, 0) < 0)
-			return -1;
-		from = (unsigned int)fd[i] + 1;
-	}
-	return sys_close_range(from, ~0U, 0);
-}
-
 /* All signals are blocked until they are ignored. */
 static _Noreturn void keeper_main(int listen_fd, int pair, int builder_pidfd, pid_t builder)
 {
@@ -224,7 +201,7 @@ static _Noreturn void keeper_main(int listen_fd, int pair, int builder_pidfd, pi
 		.listen = listen_fd, .pair = pair,
 		.answer = { .magic = JOIN_MAGIC, .state = JOIN_WAIT, .builder = builder },
 	};
-	int keep[KEPT] = { listen_fd, pair, builder_pidfd };
+	const int keep[] = { listen_fd, pair, builder_pidfd };
 	struct berth_err err = BERTH_ERR_INIT;
 	struct rlimit files;
 
@@ -237,7 +214,7 @@ static _Noreturn void keeper_main(int listen_fd, int pair, int builder_pidfd, pi
 	}
 	/* PRIV: root's keeper needs nothing of root's: it passes on descriptors that it is given.
 	 * KERNEL: to listen once more makes this process the one that SO_PEERCRED names. */
-	if (keep_only(keep) == 0 && setsid() >= 0 && chdir("/") == 0 && drop_caps(&err) == 0 &&
+	if (fds_keep(keep, ARRAY_SIZE(keep)) == 0 && setsid() >= 0 && chdir("/") == 0 && drop_caps(&err) == 0 &&
 	    listen(listen_fd, SOMAXCONN) == 0 && fcntl(listen_fd, F_SETFL, O_NONBLOCK) == 0 &&
 	    member_add(&k, -1, builder_pidfd) == 0)
 		serve(&k);

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "launcher/room/fds.h"
 #include "launcher/room/pidns.h"
-#include "launcher/room/sys.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
@@ -38,22 +38,6 @@ static int block_all(sigset_t *before)
 
 	(void)sigfillset(&all);
 	return sigprocmask(SIG_SETMASK, &all, before);
-}
-
-/* Close all descriptors but these (-1: none): who waits for the end of a pipe waits for the program. */
-static int keep_only(int a, int b)
-{
-	const int keep[] = { a < b ? a : b, a < b ? b : a };
-	unsigned int from = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
-		if (keep[i] < 0)
-			continue;
-		if ((unsigned int)keep[i] > from && sys_close_range(from, (unsigned int)keep[i] - 1, 0) < 0)
-			return -1;
-		from = (unsigned int)keep[i] + 1;
-	}
-	return sys_close_range(from, ~0U, 0);
 }
 
 /* End as the program did: by the same signal, or with the same status. */
@@ -137,7 +121,7 @@ static _Noreturn void supervise(pid_t child, int report)
 
 	(void)sigfillset(&all);
 	w.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (w.signals < 0 || keep_only(w.signals, w.report) < 0) {
+	if (w.signals < 0 || fds_keep((const int[]){ w.signals, w.report }, 2) < 0) {
 		(void)kill(child, SIGKILL);
 		_exit(EXIT_LOST);
 	}
@@ -199,7 +183,7 @@ static _Noreturn void reap(pid_t program, int report)
 	pid_t pid;
 
 	(void)sigfillset(&all);
-	if (keep_only(-1, report) < 0)
+	if (fds_keep(&report, 1) < 0)
 		_exit(EXIT_LOST);
 	for (;;) {
 		siginfo_t info;
