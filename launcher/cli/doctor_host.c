@@ -16,6 +16,7 @@
 #include "launcher/cli/doctor.h"
 #include "launcher/cli/doctor_text.h"
 #include "launcher/view/site.h"
+#include "launcher/view/subid.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
@@ -199,14 +200,15 @@ void doctor_fakeroot(struct findings *f, const char *image)
 	check_idmap_program(f, "newgidmap");
 	for (size_t i = 0; getuid() != 0 && i < ARRAY_SIZE(files); i++) {
 		cleanup_free char *text = doctor_read(files[i]);
-		uint64_t n = text ? text_subids(text, pw ? pw->pw_name : NULL, getuid()) : 0;
+		struct subid_range range = { 0, 0 };
+		unsigned long n = text && subid_find(text, strlen(text), pw ? pw->pw_name : NULL, getuid(), &range)
+				  ? range.count : 0;
 
 		if (n >= SUBIDS_MIN)
-			finding_ok(f, "'%s' gives you %llu ids", files[i], (unsigned long long)n);
+			finding_ok(f, "'%s' gives you %lu ids", files[i], n);
 		else
 			finding_warn(f, "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER, with a "
 					"range that nobody else has",
-				     "'%s' gives you %llu ids; only --fakeroot needs %d", files[i],
-				     (unsigned long long)n, SUBIDS_MIN);
+				     "'%s' gives you %lu ids; only --fakeroot needs %d", files[i], n, SUBIDS_MIN);
 	}
 }

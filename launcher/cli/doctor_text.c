@@ -63,29 +63,6 @@ static bool next_line(const char **text, char *out, size_t size)
 	return true;
 }
 
-uint64_t text_subids(const char *text, const char *user, unsigned int uid)
-{
-	char line[512], digits[16];
-	uint64_t sum = 0;
-
-	(void)snprintf(digits, sizeof(digits), "%u", uid);
-	while (next_line(&text, line, sizeof(line))) {
-		uint64_t first = 0, count = 0;
-		const char *p = strchr(line, ':');
-		size_t n = p ? (size_t)(p - line) : 0;
-
-		if (!p || !((user && strlen(user) == n && memcmp(line, user, n) == 0) ||
-			    (strlen(digits) == n && memcmp(line, digits, n) == 0)))
-			continue;
-		p++;
-		if (!take_number(&p, UINT32_MAX, &first) || *p++ != ':' || !take_number(&p, UINT32_MAX, &count) ||
-		    *p != '\0')
-			continue;
-		sum += count;
-	}
-	return sum;
-}
-
 unsigned int text_hidepid(const char *mounts)
 {
 	static const struct {

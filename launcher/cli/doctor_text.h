@@ -18,12 +18,6 @@ bool text_release_from(const char *release, unsigned int major, unsigned int min
 /* A file of /proc/sys with one number, and a newline or none. 0, or -1 with *ret untouched. */
 int text_number(const char *text, uint64_t *ret);
 
-/*
- * How many ids the lines "NAME_OR_UID:FIRST:COUNT" of /etc/subuid give to this user; lines that
- * are no such lines are skipped, as newuidmap skips them.
- */
-uint64_t text_subids(const char *text, const char *user, unsigned int uid);
-
 /* The value of hidepid= of /proc in the text of /proc/self/mounts: 0, 1, 2, 4. */
 unsigned int text_hidepid(const char *mounts);
 

@@ -52,38 +52,6 @@ END_TEST
 
 static const struct {
 	const char *text;
-	uint64_t want; /* ids of ada, 1000 */
-} subids[] = {
-	{ "ada:100000:65536\n", 65536 },
-	{ "1000:100000:65536", 65536 },
-	{ "bob:1:5\nada:100000:10\n1000:200000:20\n", 30 },
-	{ "ada:0:65536\n", 65536 },
-	{ "", 0 },
-	{ "bob:100000:65536\n", 0 },
-	{ "ad:1:5\nadam:1:5\nada :1:5\n ada:1:5\n", 0 },
-	{ "10000:1:5\n100:1:5\n01000:1:5\n", 0 },
-	{ "ada:100000\n", 0 },
-	{ "ada:100000:\n", 0 },
-	{ "ada::65536\n", 0 },
-	{ "ada:1:5:\n", 0 },
-	{ "ada:1:5 \n", 0 },
-	{ "ada:-1:5\n", 0 },
-	{ "ada:1:99999999999\n", 0 },
-	{ "# ada:1:5\n", 0 },
-	{ "ada\n:\n::\n", 0 },
-};
-
-START_TEST(subid)
-{
-	ck_assert_uint_eq(text_subids(subids[_i].text, "ada", 1000), subids[_i].want);
-	/* a user without a name has his number's lines only */
-	if (!strstr(subids[_i].text, "1000:"))
-		ck_assert_uint_eq(text_subids(subids[_i].text, NULL, 1000), 0);
-}
-END_TEST
-
-static const struct {
-	const char *text;
 	unsigned int want;
 } mounts[] = {
 	{ "proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n", 0 },
@@ -302,7 +270,6 @@ int main(void)
 
 	tcase_add_loop_test(tc, release, 0, ARRAY_SIZE(releases));
 	tcase_add_loop_test(tc, number, 0, ARRAY_SIZE(numbers));
-	tcase_add_loop_test(tc, subid, 0, ARRAY_SIZE(subids));
 	tcase_add_loop_test(tc, hidepid, 0, ARRAY_SIZE(mounts));
 	tcase_add_loop_test(tc, slurm_key, 0, ARRAY_SIZE(keys));
 	tcase_add_loop_test(tc, plug_line, 0, ARRAY_SIZE(plugs));
