@@ -34,7 +34,6 @@
 #include "libimage/base/path.h"
 #include "libimage/base/program.h"
 
-
 enum { STAMPS_MAX = 512 }; /* LIMIT: eight phases of 40 characters fit */
 
 struct job {
@@ -43,7 +42,7 @@ struct job {
 	struct flags flags;
 	struct room_stamps stamps;
 	int report;  /* of room_begin() */
-	bool told; /* the error is another rank's, which prints it */
+	bool told;   /* the error is another rank's, which prints it */
 	int argc;    /* of the words after the flags: image and the program's */
 	char **argv;
 };

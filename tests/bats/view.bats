@@ -48,12 +48,12 @@ refused()
 # ---- binds ---------------------------------------------------------------------------------
 
 @test "bind sources are relative to the working directory, on the command line and in variables" {
-	mkdir -p "$SCRATCH/work/data" "$SCRATCH/beside"
-	echo data >"$SCRATCH/work/data/file"
+	mkdir -p "$SCRATCH/here/data" "$SCRATCH/beside"
+	echo data >"$SCRATCH/here/data/file"
 	echo beside >"$SCRATCH/beside/file"
 	chown -R "$CLUSTER_UID" "$SCRATCH"
 	# shellcheck disable=SC2016
-	every 0 sh -ec 'cd '"$SCRATCH"'/work
+	every 0 sh -ec 'cd '"$SCRATCH"'/here
 		berth exec -B data:/data "$IMAGE" cat /data/file
 		berth exec -B ../beside:/data,data:/other "$IMAGE" cat /data/file /other/file
 		berth exec -B ./data/file:/one "$IMAGE" cat /one

@@ -19,7 +19,7 @@ struct room {
 };
 
 static char image[] = "/images/a.sif", other_image[] = "/images/b.sif", home[] = "/home/ann",
-	    cwd[] = "/work/run", below_home[] = "/home/ann/run", user[] = "ann", group[] = "staff";
+	    cwd[] = "/data/run", below_home[] = "/home/ann/run", user[] = "ann", group[] = "staff";
 
 static void room_make(struct room *r)
 {
