@@ -5,11 +5,13 @@
 # how they are installed without any service being started. Sourced by quickstart and check.
 
 PACKAGES_BUILD="autoconf automake libtool make gcc libc6-dev pkg-config xz-utils
-	libsquashfs-dev libzstd-dev libdeflate-dev liblz4-dev liblzma-dev libslurm-dev"
+	libsquashfs-dev libzstd-dev libdeflate-dev liblz4-dev liblzma-dev libslurm-dev
+	libssl-dev libjson-c-dev libcurl4-openssl-dev libarchive-dev libisal-dev libext2fs-dev"
 PACKAGES_CLUSTER="munge slurmctld slurmd slurm-client libpmix2 libpmi2-0 util-linux mount procps"
 PACKAGES_IMAGE="mmdebstrap mpich libmpich-dev openmpi-bin libopenmpi-dev"
 PACKAGES_TEST="check bats cppcheck shellcheck mandoc clang llvm squashfs-tools squashfs-tools-ng
-	libclang-rt-dev python3 strace gdb file fuse3 libfuse3-dev libcap2-bin uidmap crun tmux e2fsprogs"
+	libclang-rt-dev python3 strace gdb file fuse3 libfuse3-dev libcap2-bin uidmap crun tmux e2fsprogs
+	docker-registry skopeo umoci openssl"
 
 # packages_missing NAME...: those that are not installed.
 packages_missing()

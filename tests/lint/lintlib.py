@@ -18,16 +18,24 @@ ARROWS = {
     "libimage/base": set(),
     "libimage/sif": {"libimage/base"},
     "libimage/squash": {"libimage/base"},
-    "libimage/build": {"libimage/base", "libimage/sif", "libimage/squash"},
+    "libimage/ref": {"libimage/base"},
+    "libimage/oci": {"libimage/base", "libimage/ref"},
+    "libimage/registry": {"libimage/base", "libimage/ref", "libimage/oci"},
+    # layer makes the tree that squash writes
+    "libimage/layer": {"libimage/base", "libimage/squash", "libimage/ref", "libimage/oci"},
+    "libimage/store": {"libimage/base", "libimage/ref", "libimage/oci"},
+    "libimage/build": {"libimage/base", "libimage/sif", "libimage/squash", "libimage/ref", "libimage/oci",
+                       "libimage/registry", "libimage/layer", "libimage/store"},
     "libimage/imgfs": {"libimage/base", "libimage/sif", "libimage/squash"},
     "launcher/view": {"libimage/base"},
     # view holds pure functions; in berth-launcher they run after the opener became the user
     "launcher/room": {"libimage/base", "launcher/view"},
     "launcher/priv": {"libimage/base", "launcher/room", "launcher/view"},
     "launcher/cli": {"libimage/base", "libimage/sif", "libimage/squash", "libimage/build",
+                     "libimage/ref", "libimage/oci", "libimage/registry", "libimage/store",
                      "launcher/view", "launcher/room"},
     # the option table lives in view because the plugin uses it too
-    "plugin": {"libimage/base", "launcher/view"},
+    "plugin": {"libimage/base", "libimage/ref", "launcher/view"},
 }
 
 
