@@ -14,7 +14,7 @@ enum { LOOKS_MAX = 500, DIRS_MAX = 16 };
 
 struct chooser {
 	const struct tree *tree;
-	int fd;
+	const struct startset_reader *reader;
 	unsigned int looks;
 	uint64_t left; /* bytes until the limit */
 	size_t ndir;
@@ -45,12 +45,11 @@ static void choose(struct chooser *c, struct tree_node *node)
 /* What does it need? false: it is no ELF file, or cannot be read, which is for others to report. */
 static bool look(struct chooser *c, const struct tree_node *node, struct elf_needs *ret)
 {
-	struct berth_err ignored = BERTH_ERR_INIT;
 	cleanup_close int fd = -1;
 
 	if (!node || !S_ISREG(node->st.st_mode) || ++c->looks > LOOKS_MAX)
 		return false;
-	fd = tree_open(c->fd, node, &ignored);
+	fd = c->reader->open(c->reader->arg, node);
 	return fd >= 0 && elf_needs_read(fd, (uint64_t)node->st.st_size, ret) == 0;
 }
 
@@ -158,11 +157,11 @@ static void add_siblings(struct chooser *c, const char *path)
 		choose(c, find_library(c, names[i], &needs, tree_find(c->tree, NULL, needs.interp)));
 }
 
-void startset_choose(const struct tree *t, int fd, struct startset *ret)
+void startset_choose_by(const struct tree *t, const struct startset_reader *r, struct startset *ret)
 {
 	static const char *const names[] = { "/etc/nsswitch.conf", "/etc/passwd", "/etc/group" };
 	uint64_t limit = t->bytes / STARTSET_SHARE;
-	struct chooser c = { .tree = t, .fd = fd, .set = ret };
+	struct chooser c = { .tree = t, .reader = r, .set = ret };
 
 	ret->n = 0;
 	ret->bytes = 0;
@@ -177,4 +176,58 @@ void startset_choose(const struct tree *t, int fd, struct startset *ret)
 		choose(&c, tree_find(t, NULL, names[i]));
 	add_program(&c, "/bin/bash");
 	add_siblings(&c, "/bin/sh");
+}
+
+static int open_in_dir(void *arg, const struct tree_node *node)
+{
+	struct berth_err ignored = BERTH_ERR_INIT;
+
+	return tree_open(*(const int *)arg, node, &ignored);
+}
+
+void startset_choose(const struct tree *t, int fd, struct startset *ret)
+{
+	const struct startset_reader r = { .arg = &fd, .open = open_in_dir };
+
+	startset_choose_by(t, &r, ret);
+}
+
+static bool begins_with_one(const char *name, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(name, v[i], strlen(v[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_one(const char *name, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(name, v[i]) == 0)
+			return true;
+	return false;
+}
+
+bool startset_may_want(const struct tree_node *node)
+{
+	/* The programs of add_program(), and what distributions have them be links to. */
+	static const char *const programs[] = {
+		"sh", "dash", "bash", "ash", "ksh", "mksh", "busybox", "toybox", "coreutils", "env", "true",
+	};
+	static const char *const files[] = { "ld.so.cache", "nsswitch.conf", "passwd", "group" };
+	/* Loaders and C libraries, and what the shells and GNU's coreutils are linked with. */
+	static const char *const libraries[] = {
+		"ld-", "ld64", "ld.so", "libc.", "libc-", "libm.", "libm-", "libdl", "libpthread", "librt",
+		"libtinfo", "libncurses", "libreadline", "libhistory", "libselinux", "libpcre", "libacl",
+		"libattr", "libcap", "libcrypto", "libgmp", "libz.", "libgcc_s",
+	};
+	const char *dir = node->parent ? node->parent->name : "";
+
+	if (!S_ISREG(node->st.st_mode) || node->st.st_size > STARTSET_CEILING / 2)
+		return false;
+	if (strcmp(dir, "bin") == 0)
+		return is_one(node->name, programs, ARRAY_SIZE(programs));
+	if (strcmp(dir, "etc") == 0)
+		return is_one(node->name, files, ARRAY_SIZE(files));
+	return begins_with_one(node->name, libraries, ARRAY_SIZE(libraries)) && strstr(node->name, ".so") != NULL;
 }

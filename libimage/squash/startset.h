@@ -41,7 +41,20 @@ struct startset {
 	struct tree_node *v[STARTSET_FILES_MAX]; /* the tree's */
 };
 
-/* Choose from 't', a scan of the directory 'fd'. */
+/* How a file of the tree is looked into: a descriptor, which the caller of 'open' closes, or -1. */
+struct startset_reader {
+	void *arg;
+	int (*open)(void *arg, const struct tree_node *node);
+};
+
+/* Choose from 't'; by what 'r' can open, or from the directory 'fd' of which 't' is a scan. */
+void startset_choose_by(const struct tree *t, const struct startset_reader *r, struct startset *ret);
 void startset_choose(const struct tree *t, int fd, struct startset *ret);
+
+/*
+ * May startset_choose() want 'node' or look into it? By names alone, for who has to keep the bytes
+ * of such files until the tree is known. Of a usual root directory that is some 40 files, 15 MB.
+ */
+bool startset_may_want(const struct tree_node *node);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * Runs as:  whoever builds an image.   Uses: libsquashfs, libimage/base.
  * Promise:  the same tree gives the same bytes, whatever the order of its entries on disk and
- *           the number of workers. zstd level 3, blocks of 128 KiB; files of up to a block
+ *           the number of workers. By default zstd level 3; blocks of 128 KiB; files of up to a block
  *           are packed together, larger ones keep their tail to themselves. The few files that
  *           every start reads (startset.h) come first, each uncompressed, whole, contiguous and
  *           on a page of its own.
@@ -21,7 +21,14 @@
 
 struct berth_err;
 
+enum squash_compressor {
+	SQUASH_ZSTD,
+	SQUASH_GZIP, /* for kernels and tools without zstd: some ten times slower to make */
+};
+
 struct squash_write_options {
+	enum squash_compressor compressor;
+	unsigned int level; /* 0: zstd 3, gzip 9 */
 	bool keep_owner;      /* else all belongs to root:root */
 	bool keep_devices;    /* else device nodes are left out */
 	int64_t epoch;	      /* no time is later than this, and it is the image's; -1: none */

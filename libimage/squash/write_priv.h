@@ -9,7 +9,6 @@
 #include <sqfs/super.h>
 
 #include "libimage/squash/scan.h"
-#include "libimage/squash/startset.h"
 #include "libimage/squash/write.h"
 
 enum {
@@ -38,11 +37,39 @@ struct writer {
 	sqfs_block_processor_t *proc;
 	sqfs_id_table_t *ids;
 	sqfs_xattr_writer_t *xattrs;
-	struct tree tree;
-	struct startset start;
-	bool raw; /* the file that is read belongs to it: store it as it is */
-	char *buf, *zeros; /* WRITE_BLOCK bytes each */
+	char *zeros; /* WRITE_BLOCK bytes */
 };
+
+enum file_form {
+	FILE_PACKED,
+	FILE_RAW,      /* as it is, in one piece */
+	FILE_RAW_LAST, /* the same, behind files that were packed: see writer_pad() */
+};
+
+/* Start the image. writer_close() also after failure, before the inodes are freed. */
+int writer_open(struct writer *w, struct berth_err *err);
+void writer_close(struct writer *w);
+
+/*
+ * The bytes of the file 'node', which come by writer_add() and writer_add_zeros(). node->inode is filled
+ * in, blocks later, from the workers' threads, until writer_finish() or writer_close().
+ */
+int writer_begin(struct writer *w, struct tree_node *node, enum file_form form, struct berth_err *err);
+int writer_add(struct writer *w, const void *buf, size_t n, struct berth_err *err);
+int writer_add_zeros(struct writer *w, uint64_t n, struct berth_err *err);
+int writer_end(struct writer *w, struct berth_err *err);
+
+/*
+ * Let the next file start a page: then the server can give the kernel pages of the image as
+ * they are. libsquashfs takes blocks that were written in a row for contiguous when it looks for
+ * equal ones, and a gap must not mislead it. Where raw files come first, a gap follows only what is
+ * no multiple of a page, so a file's last block, and what is compared with that in the middle of a
+ * file is a whole one. Where they come last, they are not compared with anything (FILE_RAW_LAST).
+ */
+int writer_pad(struct writer *w, struct berth_err *err);
+
+/* All but the data, of the tree 't'. */
+int writer_finish(struct writer *w, struct tree *t, struct berth_err *err);
 
 void out_file_init(struct out_file *out, int fd, uint64_t at);
 
@@ -53,6 +80,6 @@ int write_fail(const struct writer *w, int rc, const char *what, struct berth_er
 int write_xattrs(struct writer *w, struct tree_node *node, int fd, struct berth_err *err);
 
 /* The inode and directory tables, once all data is written. Sets root_inode_ref. */
-int write_tables(struct writer *w, struct berth_err *err);
+int write_tables(struct writer *w, struct tree *tree, struct berth_err *err);
 
 #endif

@@ -162,37 +162,37 @@ static int write_dir(struct tables *t, struct tree_node *dir, struct berth_err *
 	return write_inode(t, dir, err);
 }
 
-static int write_all(struct tables *t, struct berth_err *err)
+static int write_all(struct tables *t, struct tree_node *root, struct berth_err *err)
 {
 	struct writer *w = t->w;
 	int rc;
 
 	w->super.inode_table_start = w->out.size;
-	if (write_dir(t, w->tree.root, err) < 0)
+	if (write_dir(t, root, err) < 0)
 		return -1;
 	rc = sqfs_meta_writer_flush(t->inodes);
 	if (rc == 0)
 		rc = sqfs_meta_writer_flush(t->entries);
-	w->super.root_inode_ref = w->tree.root->ref;
+	w->super.root_inode_ref = root->ref;
 	w->super.directory_table_start = w->out.size;
 	if (rc == 0)
 		rc = sqfs_meta_write_write_to_file(t->entries);
 	return rc != 0 ? write_fail(w, rc, "write the directories", err) : 0;
 }
 
-int write_tables(struct writer *w, struct berth_err *err)
+int write_tables(struct writer *w, struct tree *tree, struct berth_err *err)
 {
 	struct tables t = { .w = w };
 	int rc = -1;
 
-	number(w->tree.root, &t.count);
-	w->tree.root->number = t.count + 1;
+	number(tree->root, &t.count);
+	tree->root->number = t.count + 1;
 	w->super.inode_count = t.count + 1;
 	t.inodes = sqfs_meta_writer_create(&w->out.base, w->cmp, 0);
 	t.entries = sqfs_meta_writer_create(&w->out.base, w->cmp, SQFS_META_WRITER_KEEP_IN_MEMORY);
 	t.dirs = t.entries ? sqfs_dir_writer_create(t.entries, 0) : NULL;
 	if (t.inodes && t.entries && t.dirs)
-		rc = write_all(&t, err);
+		rc = write_all(&t, tree->root, err);
 	else
 		berth_fail(err, BERTH_ESYS, ENOMEM, "cannot write the directories");
 	if (t.dirs)
