@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqfs/inode.h>
 #include <sqfs/predef.h>
 #include <sqfs/xattr_writer.h>
 #include <string.h>
@@ -19,8 +20,9 @@
 
 /* A file whose bytes wait in memory. */
 struct held {
-	struct tree_node *node; /* NULL: dropped, or written */
+	struct tree_node *node; /* NULL: dropped, written, or settled and not found again */
 	int fd;
+	void *mark;		/* what stands in the node's 'inode' meanwhile, by which it is found again */
 };
 
 struct squash_stream {
@@ -176,15 +178,61 @@ int squash_stream_end(struct squash_stream *s, struct berth_err *err)
 void squash_stream_drop(struct squash_stream *s, struct tree_node *node)
 {
 	s->bytes -= (uint64_t)node->st.st_size;
-	for (size_t i = 0; i < s->nheld; i++)
-		if (s->held[i].node == node) {
-			s->held[i].node = NULL;
-			s->held_bytes -= (uint64_t)node->st.st_size;
-			cleanup_close_fn(&s->held[i].fd);
-		}
+	for (size_t i = 0; i < s->nheld; i++) {
+		struct held *h = &s->held[i];
+
+		if (h->node != node && (!h->mark || h->mark != node->inode))
+			continue;
+		h->node = NULL;
+		h->mark = NULL;
+		s->held_bytes -= (uint64_t)node->st.st_size;
+		cleanup_close_fn(&h->fd);
+	}
 }
 
 /* ---- the end ----------------------------------------------------------------------------------- */
+
+int squash_stream_settle(struct squash_stream *s, struct berth_err *err)
+{
+	int rc;
+
+	if (s->file)
+		return berth_fail(err, BERTH_EBUG, 0, "an image ends within a file");
+	if (end_attrs(s, err) < 0)
+		return -1;
+	/* Of a file that ends in a fragment block the workers set the place when they come to it. */
+	rc = sqfs_block_processor_sync(s->w.proc);
+	if (rc != 0)
+		return write_fail(&s->w, rc, "write file data", err);
+	for (size_t i = 0; i < s->nheld; i++) {
+		struct tree_node *node = take_ptr(&s->held[i].node);
+
+		if (!node)
+			continue;
+		node->inode = calloc(1, sizeof(*node->inode));
+		if (!node->inode)
+			return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot write an inode");
+		s->held[i].mark = node->inode;
+	}
+	return 0;
+}
+
+/* Which nodes are the files that were kept? */
+static void find_marks(struct squash_stream *s, const struct tree_node *dir)
+{
+	for (size_t k = 0; k < dir->nchild; k++) {
+		struct tree_node *node = dir->child[k];
+
+		if (S_ISDIR(node->st.st_mode))
+			find_marks(s, node);
+		for (size_t i = 0; node->inode && i < s->nheld; i++)
+			if (s->held[i].mark == node->inode) {
+				s->held[i].mark = NULL;
+				s->held[i].node = node;
+				sqfs_free(take_ptr(&node->inode));
+			}
+	}
+}
 
 static struct held *find_held(struct squash_stream *s, const struct tree_node *node)
 {
@@ -256,11 +304,10 @@ int squash_stream_finish(struct squash_stream *s, struct tree *t, struct squash_
 	const struct startset_reader r = { .arg = s, .open = open_held };
 	struct startset set;
 
-	if (s->file)
-		return berth_fail(err, BERTH_EBUG, 0, "an image ends within a file");
+	find_marks(s, t->root);
 	t->bytes = s->bytes;
 	startset_choose_by(t, &r, &set);
-	if (end_attrs(s, err) < 0 || write_kept(s, &set, err) < 0 || writer_finish(&s->w, t, err) < 0)
+	if (write_kept(s, &set, err) < 0 || writer_finish(&s->w, t, err) < 0)
 		return -1;
 	if (ret)
 		*ret = (struct squash_write_result){

@@ -14,8 +14,9 @@
  *     squash_stream_new()
  *     for each file:   _xattr() any number of times, _begin(), _data() and _zeros(), _end()
  *     other nodes:     _xattr()
+ *     squash_stream_settle()    until here nodes keep their addresses: the workers write to their 'inode'
  *     squash_stream_finish()    with the whole tree
- *     squash_stream_free()      and only then the nodes: the workers write to their 'inode'
+ *     squash_stream_free()      and only then the nodes
  */
 #ifndef BERTH_STREAM_H
 #define BERTH_STREAM_H
@@ -39,7 +40,7 @@ int squash_stream_new(int out_fd, uint64_t at, const struct squash_write_options
 
 /*
  * A regular file. Its parents must be linked to it (node->parent), for its path decides whether it
- * may belong to the start-up set. Nodes must not move until squash_stream_free().
+ * may belong to the start-up set.
  */
 int squash_stream_begin(struct squash_stream *s, struct tree_node *node, struct berth_err *err);
 int squash_stream_data(struct squash_stream *s, const void *buf, size_t n, struct berth_err *err);
@@ -50,7 +51,16 @@ int squash_stream_end(struct squash_stream *s, struct berth_err *err);
 int squash_stream_xattr(struct squash_stream *s, struct tree_node *node, const char *name, const void *value,
 			size_t n, struct berth_err *err);
 
-/* A file that was written turns out not to belong to the tree. Its bytes may stay in the image. */
+/*
+ * No file comes any more. What is in a node's 'inode' and 'xattr' may be moved to another node of the
+ * same size, which is that file from then on.
+ */
+int squash_stream_settle(struct squash_stream *s, struct berth_err *err);
+
+/*
+ * A file that was written turns out not to belong to the tree, before settle() or after it. Its bytes may
+ * stay in the image. The node and its 'inode' are the caller's, as always.
+ */
 void squash_stream_drop(struct squash_stream *s, struct tree_node *node);
 
 int squash_stream_finish(struct squash_stream *s, struct tree *t, struct squash_write_result *ret,

@@ -93,8 +93,8 @@ static struct squash_stream *stream_to(int out, uint64_t at, const struct squash
 	return s;
 }
 
-/* The bytes of 'node', in pieces that fit no block. */
-static void feed(struct squash_stream *s, struct tree_node *node)
+/* The bytes of 'node', in pieces that fit no block, as those of 'as'. */
+static void feed_as(struct squash_stream *s, const struct tree_node *node, struct tree_node *as)
 {
 	struct berth_err err = BERTH_ERR_INIT;
 	cleanup_close int fd = tree_open(d, node, &err);
@@ -102,10 +102,15 @@ static void feed(struct squash_stream *s, struct tree_node *node)
 	ssize_t n;
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_msg(squash_stream_begin(s, node, &err) == 0, "%s", err.text);
+	ck_assert_msg(squash_stream_begin(s, as, &err) == 0, "%s", err.text);
 	while ((n = fd_read_full(fd, piece, sizeof(piece))) > 0)
 		ck_assert_msg(squash_stream_data(s, piece, (size_t)n, &err) == 0, "%s", err.text);
 	ck_assert_msg(squash_stream_end(s, &err) == 0, "%s", err.text);
+}
+
+static void feed(struct squash_stream *s, struct tree_node *node)
+{
+	feed_as(s, node, node);
 }
 
 static void forget_inodes(struct tree_node *node)
@@ -125,6 +130,7 @@ static void write_image(const char *name, uint64_t at, const struct squash_write
 
 	for (size_t i = nfile; i-- > 0;)
 		feed(s, files[i]);
+	ck_assert_msg(squash_stream_settle(s, &err) == 0, "%s", err.text);
 	ck_assert_msg(squash_stream_finish(s, &tree, res, &err) == 0, "%s", err.text);
 	ck_assert_ptr_null(squash_stream_free(s));
 	forget_inodes(tree.root);
@@ -224,36 +230,78 @@ START_TEST(start_set)
 }
 END_TEST
 
-/* Files that lost their place: one that was written, one that was kept in memory. */
+static struct tree_node *extra_node(const char *name, struct tree_node *parent, const struct stat *st)
+{
+	struct tree_node *n = calloc(1, sizeof(*n) + strlen(name) + 1);
+
+	ck_assert_ptr_nonnull(n);
+	memcpy(n->name, name, strlen(name) + 1);
+	n->parent = parent;
+	n->xattr = UINT32_MAX;
+	n->st = *st;
+	return n;
+}
+
+/* Files that lose their place, before all is settled and after it: one is written, one kept in memory. */
 START_TEST(dropped)
 {
+	static const struct { const char *name; bool late; } rows[] = {
+		{ "gone", false }, { "libc.so.6", false }, { "gone-late", true }, { "libm.so.6", true },
+	};
+	const struct stat st = { .st_mode = S_IFREG | 0644, .st_size = 300000 };
 	cleanup_close int out = openat(top_fd, "img", O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
 	struct squash_stream *s = stream_to(out, 0, &plain);
-	struct tree_node *other[2] = { NULL, NULL };
-	static const char *const names[] = { "gone", "libc.so.6" };
+	struct tree_node *other[ARRAY_SIZE(rows)];
 	struct berth_err err = BERTH_ERR_INIT;
 	struct squash_write_result res;
 
-	for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
-		other[i] = calloc(1, sizeof(*other[i]) + strlen(names[i]) + 1);
-		ck_assert_ptr_nonnull(other[i]);
-		strcpy(other[i]->name, names[i]);
-		other[i]->parent = tree.root;
-		other[i]->st.st_mode = S_IFREG | 0644;
-		other[i]->st.st_size = 300000;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		other[i] = extra_node(rows[i].name, tree.root, &st);
 		ck_assert_int_eq(squash_stream_begin(s, other[i], &err), 0);
 		ck_assert_int_eq(squash_stream_data(s, data, 300000, &err), 0);
 		ck_assert_int_eq(squash_stream_end(s, &err), 0);
-		squash_stream_drop(s, other[i]);
+		if (!rows[i].late)
+			squash_stream_drop(s, other[i]);
 	}
 	for (size_t i = 0; i < nfile; i++)
 		feed(s, files[i]);
+	ck_assert_msg(squash_stream_settle(s, &err) == 0, "%s", err.text);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].late)
+			squash_stream_drop(s, other[i]);
 	ck_assert_msg(squash_stream_finish(s, &tree, &res, &err) == 0, "%s", err.text);
 	(void)squash_stream_free(s);
-	for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		squash_stream_inode_free(other[i]->inode);
 		free(other[i]);
 	}
+	if (sh("command -v unsquashfs >/dev/null") == 0) {
+		extract("img", "out");
+		ck_assert_int_eq(sh("cd %s && diff -r -x fifo --no-dereference d out", top), 0);
+	}
+}
+END_TEST
+
+/* The files turn out to have other nodes than they were written under. */
+START_TEST(moved)
+{
+	cleanup_close int out = openat(top_fd, "img", O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+	struct squash_stream *s = stream_to(out, 0, &plain);
+	struct tree_node *other[NODES_MAX];
+	struct berth_err err = BERTH_ERR_INIT;
+
+	for (size_t i = 0; i < nfile; i++) {
+		other[i] = extra_node(files[i]->name, files[i]->parent, &files[i]->st);
+		feed_as(s, files[i], other[i]);
+	}
+	ck_assert_msg(squash_stream_settle(s, &err) == 0, "%s", err.text);
+	for (size_t i = 0; i < nfile; i++) {
+		files[i]->inode = other[i]->inode;
+		free(other[i]);
+	}
+	ck_assert_msg(squash_stream_finish(s, &tree, NULL, &err) == 0, "%s", err.text);
+	(void)squash_stream_free(s);
+	ck_assert(is_raw("img", "bin/sh"));
 	if (sh("command -v unsquashfs >/dev/null") == 0) {
 		extract("img", "out");
 		ck_assert_int_eq(sh("cd %s && diff -r -x fifo --no-dereference d out", top), 0);
@@ -294,6 +342,7 @@ START_TEST(holes_and_attributes)
 		ck_assert_int_eq(squash_stream_end(s, &err), 0);
 	}
 	ck_assert_int_eq(squash_stream_xattr(s, tree.root, "user.root", "r", 1, &err), 0);
+	ck_assert_msg(squash_stream_settle(s, &err) == 0, "%s", err.text);
 	ck_assert_msg(squash_stream_finish(s, &tree, NULL, &err) == 0, "%s", err.text);
 	(void)squash_stream_free(s);
 	if (sh("command -v unsquashfs >/dev/null") != 0)
@@ -330,7 +379,7 @@ START_TEST(refused)
 	ck_assert_int_eq(squash_stream_begin(s, empty, &err), 0);
 	ck_assert_int_eq(squash_stream_begin(s, small, &err), -1); /* two at once */
 	ck_assert_int_eq(squash_stream_data(s, "x", 1, &err), -1); /* more than was said */
-	ck_assert_int_eq(squash_stream_finish(s, &tree, NULL, &err), -1); /* within a file */
+	ck_assert_int_eq(squash_stream_settle(s, &err), -1); /* within a file */
 	ck_assert_int_eq(squash_stream_end(s, &err), 0);
 	ck_assert_int_eq(squash_stream_begin(s, small, &err), 0);
 	ck_assert_int_eq(squash_stream_data(s, "many/4", 6, &err), 0);
@@ -369,6 +418,7 @@ int main(void)
 	tcase_add_test(c, unsquashfs_agrees);
 	tcase_add_test(c, start_set);
 	tcase_add_test(c, dropped);
+	tcase_add_test(c, moved);
 	tcase_add_test(c, holes_and_attributes);
 	tcase_add_test(c, refused);
 	tcase_add_test(c, full_disk);
