@@ -75,7 +75,7 @@ START_TEST(parse_bad)
 	ck_assert_int_eq(err.code, BERTH_EIMAGE);
 	ck_assert_str_eq(d.text, "untouched");
 	for (const char *p = err.text; *p; p++)
-		ck_assert_msg(*p >= ' ' && *p != 0x7f, "a control character in an error text");
+		ck_assert_msg((unsigned char)*p >= ' ' && *p != 0x7f, "a control character in an error text");
 }
 END_TEST
 
