@@ -24,6 +24,31 @@ int num_parse_u64(const char *text, uint64_t max, uint64_t *ret)
 	return 0;
 }
 
+int num_parse_size(const char *text, uint64_t max, uint64_t *ret)
+{
+	static const char units[] = "KMGT";
+	size_t n = strlen(text);
+	const char *unit = n > 0 ? strchr(units, text[n - 1]) : NULL;
+	char digits[24];
+	uint64_t v;
+
+	if (unit)
+		n--;
+	if (n >= sizeof(digits))
+		return -1;
+	memcpy(digits, text, n);
+	digits[n] = '\0';
+	if (num_parse_u64(digits, max, &v) < 0)
+		return -1;
+	for (const char *u = units; unit && u <= unit; u++)
+		if (num_mul_u64(v, 1024, &v) < 0)
+			return -1;
+	if (v > max)
+		return -1;
+	*ret = v;
+	return 0;
+}
+
 int num_add_u64(uint64_t a, uint64_t b, uint64_t *ret)
 {
 	uint64_t v;

@@ -11,6 +11,9 @@
 /* Parse decimal 'text' into *ret, at most 'max'. Returns 0, or -1 with *ret untouched. */
 int num_parse_u64(const char *text, uint64_t max, uint64_t *ret);
 
+/* "512", "20G": bytes, or so many KiB, MiB, GiB, TiB (K, M, G, T; 1024 each). As num_parse_u64(). */
+int num_parse_size(const char *text, uint64_t max, uint64_t *ret);
+
 /* a + b and a * b without wrapping. Returns 0, or -1 with *ret untouched. */
 int num_add_u64(uint64_t a, uint64_t b, uint64_t *ret);
 int num_mul_u64(uint64_t a, uint64_t b, uint64_t *ret);

@@ -80,12 +80,36 @@ START_TEST(little_endian_unaligned)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	uint64_t max, want; /* want UINT64_MAX: refused */
+} sizes[] = {
+	{ "0", 9, 0 }, { "0T", 9, 0 }, { "512", 512, 512 }, { "1K", 1024, 1024 }, { "3M", UINT64_MAX, 3145728 },
+	{ "20G", UINT64_MAX, 21474836480 }, { "16777215T", UINT64_MAX, 18446742974197923840ULL },
+	{ "", 9, UINT64_MAX }, { "K", 9, UINT64_MAX }, { "1k", UINT64_MAX - 1, UINT64_MAX },
+	{ "1KK", UINT64_MAX - 1, UINT64_MAX }, { "1 K", UINT64_MAX - 1, UINT64_MAX }, { "1KB", UINT64_MAX - 1, UINT64_MAX },
+	{ "1.5G", UINT64_MAX - 1, UINT64_MAX }, { "-1K", UINT64_MAX - 1, UINT64_MAX }, { "01K", UINT64_MAX - 1, UINT64_MAX },
+	{ "16777216T", UINT64_MAX - 1, UINT64_MAX }, { "1K", 1023, UINT64_MAX }, { "2", 1, UINT64_MAX },
+	{ "18446744073709551615K", UINT64_MAX - 1, UINT64_MAX }, { "000000000000000000000000001", 9, UINT64_MAX },
+};
+
+START_TEST(parse_sizes)
+{
+	uint64_t v = 12345;
+	int rc = num_parse_size(sizes[_i].text, sizes[_i].max, &v);
+
+	ck_assert_msg(rc == (sizes[_i].want == UINT64_MAX ? -1 : 0), "'%s'", sizes[_i].text);
+	ck_assert_uint_eq(v, rc == 0 ? sizes[_i].want : 12345);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("num");
 
 	tcase_add_loop_test(tc, parse_good, 0, (int)ARRAY_SIZE(good));
 	tcase_add_loop_test(tc, parse_bad, 0, (int)ARRAY_SIZE(bad));
+	tcase_add_loop_test(tc, parse_sizes, 0, ARRAY_SIZE(sizes));
 	tcase_add_test(tc, add_and_mul);
 	tcase_add_test(tc, little_endian_unaligned);
 	return unit_run("num", tc);
