@@ -104,9 +104,8 @@ int conf_parse(const char *name, const char *text, size_t n, const struct conf_k
 }
 
 /*
- * Are there users without a number in this user namespace? KERNEL: a line of uid_map is the first
- * number inside, the first outside, and how many; the machine's first namespace has one line for all.
- * What has no number inside shows as UID_OVERFLOW.
+ * KERNEL: a line of uid_map is the first number inside, the first outside, and how many; the machine's
+ * first namespace has one line for all. What has no number inside shows as UID_OVERFLOW.
  */
 static bool some_have_no_number(void)
 {
@@ -117,10 +116,10 @@ static bool some_have_no_number(void)
 }
 
 /*
- * Is 'uid' somebody who may write the file? In a room of a user's, where Berth runs again, the
- * machine's root and strangers look alike; there nothing that is read gives more than the user has.
+ * In a room of a user's, where Berth runs again, the machine's root and strangers look alike; there
+ * nothing that is read gives more than the user has.
  */
-static bool is_trusted(uid_t uid, uid_t trusted_uid)
+bool conf_is_trusted(uid_t uid, uid_t trusted_uid)
 {
 	return uid == 0 || uid == trusted_uid || (uid == UID_OVERFLOW && some_have_no_number());
 }
@@ -133,7 +132,7 @@ static int check_file(int fd, const char *path, uid_t trusted_uid, struct stat *
 		return berth_fail(err, BERTH_ECONFIG, 0,
 				  "'%s' must be a regular file with one link, of at most %d bytes", path,
 				  CONF_BYTES_MAX);
-	if (!is_trusted(st->st_uid, trusted_uid) || (st->st_mode & 022)) {
+	if (!conf_is_trusted(st->st_uid, trusted_uid) || (st->st_mode & 022)) {
 		berth_fail(err, BERTH_ECONFIG, 0, "'%s' could have been changed by others", path);
 		return berth_hint(err, "it must belong to root and be writable by root only");
 	}
@@ -159,7 +158,7 @@ static int check_parents(const char *path, uid_t trusted_uid, struct berth_err *
 		if (fd < 0 || fstat(fd, &st) < 0)
 			return berth_fail(err, BERTH_ECONFIG, errno, "'%s': cannot check the directory '%s'",
 					  path, dir);
-		if (!is_trusted(st.st_uid, trusted_uid) ||
+		if (!conf_is_trusted(st.st_uid, trusted_uid) ||
 		    ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))) {
 			berth_fail(err, BERTH_ECONFIG, 0, "'%s' could have been changed by others", path);
 			return berth_hint(err, "the directory '%s' must belong to root and be writable by "

@@ -36,6 +36,12 @@ struct conf_key {
 int conf_load(const char *path, uid_t trusted_uid, const struct conf_key *keys, size_t nkeys, void *arg,
 	      struct berth_err *err);
 
+/*
+ * Is 'uid', a file's owner, root or 'trusted_uid'? In a user namespace that has not everybody's number, root
+ * may show as one without.
+ */
+bool conf_is_trusted(uid_t uid, uid_t trusted_uid);
+
 /* The parser alone, on 'n' bytes; 'name' is for messages. */
 int conf_parse(const char *name, const char *text, size_t n, const struct conf_key *keys, size_t nkeys,
 	       void *arg, struct berth_err *err);

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -123,6 +126,14 @@ int fd_open_user(const char *path, int flags)
 int fd_open_strict(const char *path, int flags)
 {
 	return open_how(AT_FDCWD, path, flags, RESOLVE_NO_SYMLINKS);
+}
+
+void fd_hold(int fd)
+{
+	struct stat st;
+	bool ours = fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 077);
+
+	(void)flock(fd, ours ? LOCK_SH : LOCK_SH | LOCK_NB);
 }
 
 int fd_memfile(const char *name, const void *buf, size_t n)

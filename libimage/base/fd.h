@@ -38,6 +38,13 @@ int fd_open_user(const char *path, int flags);
 /* Open a path of root's own: no link in any component. */
 int fd_open_strict(const char *path, int flags);
 
+/*
+ * Lock the file 'fd' for reading (flock), as long as anybody has this descriptor: who removes files that
+ * are not in use leaves it. Waits for that one's look only where nobody but the caller can hold it up,
+ * at a file that is the caller's and closed to others. Where there are no locks, nothing.
+ */
+void fd_hold(int fd);
+
 /* A sealed anonymous file holding 'n' bytes of 'buf', offset 0. Returns the fd, or -1. */
 int fd_memfile(const char *name, const void *buf, size_t n);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "libimage/base/path.h"
+#include "libimage/base/str.h"
 
 void path_tidy(char *path)
 {
@@ -57,6 +58,18 @@ bool path_is_below(const char *path, const char *base)
 	if (strcmp(base, "/") == 0)
 		return path[0] == '/';
 	return strncmp(path, base, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+bool path_is_stored(const char *path)
+{
+	static const char dir[] = "/images/", ending[] = ".sif";
+	const size_t hex = 64, n = strlen(path), tail = strlen(dir) + hex + strlen(ending);
+	const char *name;
+
+	if (n < tail)
+		return false;
+	name = str_after(path + n - tail, dir);
+	return name && strspn(name, "0123456789abcdef") == hex && strcmp(name + hex, ending) == 0;
 }
 
 const char *path_base(const char *path)

@@ -25,6 +25,9 @@ bool path_is_target(const char *path);
  */
 bool path_is_below(const char *path, const char *base);
 
+/* Is it what an image is called in a store (libimage/store), ".../images/<64 hex digits>.sif"? */
+bool path_is_stored(const char *path);
+
 /* The last component: "c" of "/a/b/c"; "/" for "/". */
 const char *path_base(const char *path);
 

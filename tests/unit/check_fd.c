@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
@@ -194,6 +197,39 @@ START_TEST(memfile_is_sealed)
 }
 END_TEST
 
+/* Held as long as anybody has the descriptor; another's file makes nobody wait. */
+START_TEST(holding)
+{
+	cleanup_close int one = -1, two = -1, held = -1;
+	pid_t pid;
+	int status;
+
+	put("hold", "x");
+	one = openat(root, "hold", O_RDONLY | O_CLOEXEC);
+	two = openat(root, "hold", O_RDONLY | O_CLOEXEC);
+	held = openat(root, "hold", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(flock(two, LOCK_EX | LOCK_NB), 0);
+	ck_assert_int_eq(fchmod(one, 0644), 0);
+	fd_hold(one); /* returns */
+	ck_assert_int_eq(flock(two, LOCK_UN), 0);
+	ck_assert_int_eq(fchmod(one, 0600), 0);
+	fd_hold(held);
+	ck_assert_int_eq(flock(two, LOCK_SH | LOCK_NB), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	cleanup_close_fn(&held);
+	ck_assert_int_eq(flock(two, LOCK_EX | LOCK_NB), -1);
+	ck_assert_int_eq(errno, EWOULDBLOCK);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(flock(two, LOCK_EX | LOCK_NB), 0);
+	fd_hold(-1);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("fd");
@@ -205,5 +241,6 @@ int main(void)
 	tcase_add_test(tc, user_and_strict);
 	tcase_add_test(tc, whole_reads_and_writes);
 	tcase_add_test(tc, memfile_is_sealed);
+	tcase_add_test(tc, holding);
 	return unit_run("fd", tc);
 }

@@ -95,6 +95,26 @@ START_TEST(join)
 }
 END_TEST
 
+#define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const struct {
+	const char *path;
+	bool stored;
+} stored[] = {
+	{ "/home/u/.berth/cache/images/" HEX64 ".sif", true }, { "/images/" HEX64 ".sif", true },
+	{ "images/" HEX64 ".sif", false }, { HEX64 ".sif", false }, { "", false }, { "/images/.sif", false },
+	{ "/images/" HEX64 ".json", false }, { "/images/" HEX64, false }, { "/images/x" HEX64 ".sif", false },
+	{ "/images/a/" HEX64 ".sif", false }, { "/image/" HEX64 ".sif", false }, { "/images/" HEX64 "0.sif", false },
+	{ "/images/" HEX64 ".sif/", false }, { "/xmages/g123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.sif", false },
+	{ "/images/G123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.sif", false },
+};
+
+START_TEST(names_in_stores)
+{
+	ck_assert_msg(path_is_stored(stored[_i].path) == stored[_i].stored, "'%s'", stored[_i].path);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("path");
@@ -104,5 +124,6 @@ int main(void)
 	tcase_add_loop_test(tc, below, 0, (int)ARRAY_SIZE(belows));
 	tcase_add_test(tc, base);
 	tcase_add_loop_test(tc, join, 0, (int)ARRAY_SIZE(joins));
+	tcase_add_loop_test(tc, names_in_stores, 0, ARRAY_SIZE(stored));
 	return unit_run("path", tc);
 }
