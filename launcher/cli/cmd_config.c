@@ -23,6 +23,9 @@ static const struct {
 	{ "kernel mount", "no" },
 	{ "start timeout", "30" },
 	{ "block cache", "8" },
+	{ "site store", NULL },
+	{ "site store owner", "0" },
+	{ "cache limit", "0" },
 };
 
 static void put(const char *key, size_t n, const char *value, const char *from)

@@ -62,6 +62,9 @@ int room_open_image(const struct room_spec *spec, int *ret_fd, struct image_pin 
 					       : "you must be able to read it, and to enter each directory "
 						 "above it, on this node");
 	}
+	/* The server gets this descriptor, and with it what keeps `berth cache clean` off the image. */
+	if (path_is_stored(spec->image))
+		fd_hold(fd);
 	/* The sum of a SIF's table is a quarter of a millisecond: only where it is compared. */
 	if ((spec->pin.kind == IMAGE_UNKNOWN ? image_kind_read(fd, ret_pin, err)
 					     : image_pin_read(fd, ret_pin, err)) < 0)

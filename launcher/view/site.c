@@ -3,6 +3,7 @@
 #include "config.h"
 #include "paths.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "launcher/view/site.h"
@@ -10,6 +11,7 @@
 #include "libimage/base/conf.h"
 #include "libimage/base/err.h"
 #include "libimage/base/num.h"
+#include "libimage/base/path.h"
 
 enum {
 	START_DEFAULT_S = 30, /* LIMIT: a cold metadata server answers in less */
@@ -70,11 +72,45 @@ static int set_cache(void *arg, const char *value, struct berth_err *err)
 	return 0;
 }
 
+static int set_store(void *arg, const char *value, struct berth_err *err)
+{
+	struct site *s = arg;
+
+	if (!path_is_target(value))
+		return berth_fail(err, BERTH_ECONFIG, 0, "'%s' is no absolute path", value);
+	strlist_add(&s->stores, value);
+	return strlist_ok(&s->stores) ? 0 : berth_fail(err, BERTH_ESYS, ENOMEM, "cannot note '%s'", value);
+}
+
+static int set_store_owner(void *arg, const char *value, struct berth_err *err)
+{
+	struct site *s = arg;
+	uint64_t v;
+
+	/* A number: names are asked of servers, and this file is read at every start. */
+	if (num_parse_u64(value, UINT32_MAX - 1, &v) < 0)
+		return berth_fail(err, BERTH_ECONFIG, 0, "'%s' is not the number of a user", value);
+	s->store_owner = (uint32_t)v;
+	return 0;
+}
+
+static int set_store_limit(void *arg, const char *value, struct berth_err *err)
+{
+	struct site *s = arg;
+
+	if (num_parse_size(value, INT64_MAX, &s->store_limit) == 0)
+		return 0;
+	return berth_fail(err, BERTH_ECONFIG, 0, "'%s' is no size, as 500M or 20G", value);
+}
+
 static const struct conf_key site_keys[] = {
 	{ "bind path", true, set_bind },
 	{ "kernel mount", false, set_kernel_mount },
 	{ "start timeout", false, set_start },
 	{ "block cache", false, set_cache },
+	{ "site store", true, set_store },
+	{ "site store owner", false, set_store_owner },
+	{ "cache limit", false, set_store_limit },
 };
 
 static struct site site_defaults(void)
@@ -88,6 +124,7 @@ static struct site site_defaults(void)
 void site_done(struct site *s)
 {
 	bind_list_done(&s->binds);
+	strlist_done(&s->stores);
 }
 
 int site_load(struct site *ret, struct berth_err *err)

@@ -9,12 +9,16 @@
 #include <stdint.h>
 
 #include "launcher/view/spec.h"
+#include "libimage/base/str.h"
 
 struct site {
 	struct bind_list binds; /* 'bind path = SRC[:DST[:ro]]', any number; a missing SRC is skipped */
 	bool kernel_mount;	/* 'kernel mount = no | root-owned'; default no */
 	uint32_t start_wait_ms; /* 'start timeout = SECONDS', 1 to 120; default 30 */
 	uint64_t cache_bytes;	/* 'block cache = MIB', 1 to 4096; default 8 MiB */
+	struct strlist stores;	/* 'site store = DIR', any number: libimage/store/store.h */
+	uint32_t store_owner;	/* 'site store owner = UID'; default 0, root, who may always */
+	uint64_t store_limit;	/* 'cache limit = SIZE' of a user's own store; 0, the default: none */
 };
 
 /* Read BERTH_CONF (conf.h's checks), or take the defaults where there is no such file. */

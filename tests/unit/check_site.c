@@ -26,6 +26,16 @@ static const struct {
 	{ "block cache = 1\n", true, false, 30000, 1, 0 },
 	{ "\tblock cache = 4096 \n", true, false, 30000, 4096, 0 },
 	{ "bind path = /a\nbind path = /b:/c:ro\n", true, false, 30000, 8, 2 },
+	{ "site store = /a\nsite store = /b/c\n", true, false, 30000, 8, 0 },
+	{ "site store owner = 4294967294\ncache limit = 20G\n", true, false, 30000, 8, 0 },
+	{ "site store = a\n", .ok = false },
+	{ "site store = /a/../b\n", .ok = false },
+	{ "site store = /a\nsite store owner = root\n", .ok = false },
+	{ "site store owner = 4294967295\n", .ok = false }, /* (uid_t)-1: nobody's */
+	{ "site store owner = 0\nsite store owner = 0\n", .ok = false },
+	{ "cache limit = 20GB\n", .ok = false },
+	{ "cache limit = -1\n", .ok = false },
+	{ "cache limit = 9223372036854775808\n", .ok = false },
 	{ "kernel mount = yes\n", .ok = false },
 	{ "kernel mount = Root-Owned\n", .ok = false },
 	{ "kernel mount =\n", .ok = false },
@@ -72,6 +82,21 @@ START_TEST(parse)
 }
 END_TEST
 
+START_TEST(stores)
+{
+	static const char text[] = "site store = /a\nsite store owner = 12\nsite store = /b/c\ncache limit = 3G\n";
+	cleanup(site_done) struct site s = { 0 };
+	struct berth_err err = BERTH_ERR_INIT;
+
+	ck_assert_int_eq(site_parse("x", text, strlen(text), &s, &err), 0);
+	ck_assert_uint_eq(s.stores.n, 2);
+	ck_assert_str_eq(s.stores.v[0], "/a");
+	ck_assert_str_eq(s.stores.v[1], "/b/c");
+	ck_assert_uint_eq(s.store_owner, 12);
+	ck_assert_uint_eq(s.store_limit, 3ULL << 30);
+}
+END_TEST
+
 static void load_shipped(struct strbuf *out, bool uncomment)
 {
 	cleanup_fclose FILE *f = fopen(TOP_SRCDIR "/etc/berth.conf", "re");
@@ -104,6 +129,7 @@ START_TEST(shipped_uncommented)
 {
 	static const char *const keys[] = {
 		"\nbind path = ", "\nkernel mount = ", "\nstart timeout = ", "\nblock cache = ",
+		"\nsite store = ", "\nsite store owner = ", "\ncache limit = ",
 	};
 	cleanup(site_done) struct site s = { 0 };
 	cleanup(site_done) struct site plain = { 0 };
@@ -119,6 +145,8 @@ START_TEST(shipped_uncommented)
 	ck_assert(s.kernel_mount == plain.kernel_mount);
 	ck_assert_uint_eq(s.start_wait_ms, plain.start_wait_ms);
 	ck_assert_uint_eq(s.cache_bytes, plain.cache_bytes);
+	ck_assert_uint_eq(s.store_owner, plain.store_owner);
+	ck_assert_uint_eq(s.store_limit, plain.store_limit);
 }
 END_TEST
 
@@ -127,6 +155,7 @@ int main(void)
 	TCase *tc = tcase_create("site");
 
 	tcase_add_loop_test(tc, parse, 0, ARRAY_SIZE(cases));
+	tcase_add_test(tc, stores);
 	tcase_add_test(tc, shipped);
 	tcase_add_test(tc, shipped_uncommented);
 	return unit_run("site", tc);
