@@ -45,8 +45,8 @@ struct image_ref {
 	enum ref_scheme scheme;
 	char *host, *repo, *tag; /* of a registry, an archive's image or a daemon's; else NULL */
 	struct digest digest;	 /* the image's, when it was named by it; it counts more than the tag */
-	char *path;		 /* PATH, OCI, both archives; the whole URL of HTTP; the rest of LIBRARY, SHUB */
-	char *name;		 /* which image of a layout or an archive, as it was written; NULL: its only one */
+	char *path;		 /* PATH, OCI, archives; the whole URL of HTTP; the rest of LIBRARY, SHUB */
+	char *name;		 /* which image of a layout or an archive, as written; NULL: its only one */
 };
 
 /*

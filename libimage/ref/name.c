@@ -70,7 +70,8 @@ static int check_host(const char *host, struct berth_err *err)
 	if (port) {
 		n = (size_t)(port - host);
 		if (num_parse_u64(port + 1, PORT_MAX, &number) < 0 || number == 0)
-			return berth_fail(err, BERTH_EUSAGE, 0, "the registry's port is no number from 1 to 65535");
+			return berth_fail(err, BERTH_EUSAGE, 0,
+					  "the registry's port is no number from 1 to 65535");
 	}
 	if (!is_host(host, n))
 		return berth_fail(err, BERTH_EUSAGE, 0, "the registry's name is no host name");
@@ -112,11 +113,14 @@ static int check_repo(const char *repo, struct berth_err *err)
 {
 	if (is_repo(repo))
 		return 0;
-	berth_fail(err, BERTH_EUSAGE, 0, repo[0] == '\0' ? "it names no repository"
-							   : "the repository is no name that registries have");
+	berth_fail(err, BERTH_EUSAGE, 0,
+		   repo[0] == '\0' ? "it names no repository"
+				   : "the repository is no name that registries have");
 	if (strcspn(repo, UPPER) < strlen(repo))
 		return berth_hint(err, "repositories are written in lower case");
-	return berth_hint(err, "a repository is words of a-z and 0-9, with '.', '_', '__', '-' or '/' between them");
+	return berth_hint(err,
+			  "a repository is words of a-z and 0-9, with '.', '_', '__', '-' or '/' between "
+			  "them");
 }
 
 static int check_tag(const char *tag, struct berth_err *err)
@@ -126,8 +130,9 @@ static int check_tag(const char *tag, struct berth_err *err)
 	if (n > 0 && n <= TAG_MAX && tag[n] == '\0' && tag[0] != '.' && tag[0] != '-')
 		return 0;
 	berth_fail(err, BERTH_EUSAGE, 0, "the tag is no name that registries have");
-	return berth_hint(err, "a tag is up to 128 letters, digits, '_', '.' and '-', and does not begin with the "
-			       "last two");
+	return berth_hint(err,
+			  "a tag is up to 128 letters, digits, '_', '.' and '-', and does not begin with "
+			  "the last two");
 }
 
 static bool is_hub(const char *host)
