@@ -6,7 +6,7 @@
 
 PACKAGES_BUILD="autoconf automake libtool make gcc libc6-dev pkg-config xz-utils
 	libsquashfs-dev libzstd-dev libdeflate-dev liblz4-dev liblzma-dev libslurm-dev
-	libssl-dev libjson-c-dev libcurl4-openssl-dev libarchive-dev libisal-dev libext2fs-dev"
+	libssl-dev libjson-c-dev libcurl4-openssl-dev libisal-dev libext2fs-dev"
 PACKAGES_CLUSTER="munge slurmctld slurmd slurm-client libpmix2 libpmi2-0 util-linux mount procps"
 PACKAGES_IMAGE="mmdebstrap mpich libmpich-dev openmpi-bin libopenmpi-dev"
 PACKAGES_TEST="check bats cppcheck shellcheck mandoc clang llvm squashfs-tools squashfs-tools-ng
