@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * mpi-hello.c - one line a rank: which rank, on which node, under which operating system.
+ * mpi-hello.c - one line a rank: which rank, on which node, under which operating system; and the
+ * sum of all ranks' numbers, which no rank has before all have started.
  *
  * Runs in the test image and outside; the two lines differ in the system only. Compiled once
  * for MPICH (mpi-hello) and once for Open MPI (mpi-hello-ompi).
@@ -34,7 +35,7 @@ int main(int argc, char **argv)
 {
 	char os[256], host[100] = "?";
 	const char *node = getenv("SLURMD_NODENAME");
-	int rank, size;
+	int rank, size, sum = 0;
 
 	if (MPI_Init(&argc, &argv) != MPI_SUCCESS)
 		return 1;
@@ -44,6 +45,10 @@ int main(int argc, char **argv)
 	os_name(os, sizeof(os));
 	printf("rank %d of %d on %s: %s\n", rank, size, node ? node : host, os);
 	fflush(stdout);
+	if (MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD) != MPI_SUCCESS)
+		return 1;
+	if (rank == 0)
+		printf("the sum is %d\n", sum);
 	MPI_Finalize();
 	return 0;
 }
