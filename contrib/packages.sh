@@ -11,7 +11,7 @@ PACKAGES_CLUSTER="munge slurmctld slurmd slurm-client libpmix2 libpmi2-0 util-li
 PACKAGES_IMAGE="mmdebstrap mpich libmpich-dev openmpi-bin libopenmpi-dev"
 PACKAGES_TEST="check bats cppcheck shellcheck mandoc clang llvm squashfs-tools squashfs-tools-ng
 	libclang-rt-dev python3 strace gdb file fuse3 libfuse3-dev libcap2-bin uidmap crun tmux e2fsprogs
-	docker-registry skopeo umoci openssl iproute2"
+	docker-registry skopeo umoci openssl iproute2 zsh fish"
 
 # packages_missing NAME...: those that are not installed.
 packages_missing()

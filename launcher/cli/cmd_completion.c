@@ -153,7 +153,7 @@ static void put_zsh(const char *me)
 		put_quoted(commands[i].summary, ":\\");
 		(void)printf("'\n");
 	}
-	(void)printf(")\n_arguments -C");
+	(void)printf(")\n_arguments -C -A '-*'");
 	for (size_t i = 0; i < ARRAY_SIZE(globals); i++)
 		zsh_word("", &globals[i]);
 	(void)printf(" \\\n\t\t\t'1:command:->command' '*::argument:->argument'\n"
@@ -170,43 +170,100 @@ static void put_zsh(const char *me)
 			continue;
 		(void)printf("\t%s)\n\t\t_arguments -S", name);
 		each_option(name, zsh_word);
-		(void)printf(" \\\n\t\t\t'*:file:_files' ;;\n");
+		/* "(-)": no option after the image, what follows is the program's */
+		(void)printf(" \\\n\t\t\t'(-)1:file:_files' '*:file:_files' ;;\n");
 	}
 	(void)printf("\tesac ;;\nesac\n");
 }
 
-static void fish_word(const char *command, const struct word *w)
+/* The name of the function of the script that says whether words of 'command' are to come. */
+static void fish_test(const char *command)
 {
-	(void)printf("complete -c %s -n '%s%s' -l %s", persona()->name,
-		     command[0] ? "__fish_seen_subcommand_from " : "__fish_use_subcommand", command, w->name);
-	if (w->letter)
-		(void)printf(" -s %c", w->letter);
-	(void)printf("%s -d '", w->arg ? " -r" : "");
-	for (const char *p = w->help; *p; p++) {
+	const char *me = persona()->name;
+
+	(void)printf("__%s_at_%s", me, command[0] ? command : "command");
+}
+
+static void fish_text(const char *text)
+{
+	for (const char *p = text; *p; p++) {
 		if (*p == '\'' || *p == '\\')
 			(void)putchar('\\');
 		(void)putchar(*p);
 	}
+}
+
+static void fish_word(const char *command, const struct word *w)
+{
+	(void)printf("complete -c %s -n ", persona()->name);
+	fish_test(command);
+	(void)printf(" -l %s", w->name);
+	if (w->letter)
+		(void)printf(" -s %c", w->letter);
+	(void)printf("%s -d '", w->arg ? " -r" : "");
+	fish_text(w->help);
 	(void)printf("'\n");
+}
+
+/* As bash has it: after the image all is the program's, and no word of a command's is offered. */
+static void fish_head(const char *me)
+{
+	(void)printf("# fish completion of %s: made by '%s completion fish'\n"
+		     "function __%s_at\n"
+		     "\tset -l command $argv[1]\n"
+		     "\tset -l args $argv[2..-1]\n"
+		     "\tset -l words (commandline -opc)\n"
+		     "\tset -e words[1]\n"
+		     "\twhile set -q words[1]; and string match -q -- '-*' $words[1]\n"
+		     "\t\tset -e words[1]\n"
+		     "\tend\n"
+		     "\tif test \"$command\" = ''\n"
+		     "\t\tnot set -q words[1]\n"
+		     "\t\treturn\n"
+		     "\tend\n"
+		     "\ttest \"$words[1]\" = $command; or return 1\n"
+		     "\tset -e words[1]\n"
+		     "\twhile set -q words[1]\n"
+		     "\t\tstring match -q -- '-*' $words[1]; or return 1\n"
+		     "\t\tif contains -- $words[1] $args; and set -q words[2]\n"
+		     "\t\t\tset -e words[1]\n"
+		     "\t\tend\n"
+		     "\t\tset -e words[1]\n"
+		     "\tend\n"
+		     "end\n", me, me, me);
+	(void)printf("function __%s_at_command\n\t__%s_at ''\nend\n", me, me);
+	for (size_t i = 0; i < command_count; i++) {
+		(void)printf("function ");
+		fish_test(commands[i].name);
+		(void)printf("\n\t__%s_at %s", me, commands[i].name);
+		each_option(commands[i].name, bash_with_arg);
+		(void)printf("\nend\n");
+	}
+}
+
+/* The commands, after nothing or after help. */
+static void fish_commands(const char *me, const char *after)
+{
+	for (size_t i = 0; i < command_count; i++) {
+		(void)printf("complete -c %s -n ", me);
+		fish_test(after);
+		(void)printf(" -f -a %s -d '", commands[i].name);
+		fish_text(commands[i].summary);
+		(void)printf("'\n");
+	}
 }
 
 static void put_fish(const char *me)
 {
-	(void)printf("# fish completion of %s: made by '%s completion fish'\n", me, me);
+	fish_head(me);
 	for (size_t i = 0; i < ARRAY_SIZE(globals); i++)
 		fish_word("", &globals[i]);
-	for (size_t i = 0; i < command_count; i++) {
-		(void)printf("complete -c %s -n '__fish_use_subcommand' -f -a %s -d '", me, commands[i].name);
-		for (const char *p = commands[i].summary; *p; p++) {
-			if (*p == '\'' || *p == '\\')
-				(void)putchar('\\');
-			(void)putchar(*p);
-		}
-		(void)printf("'\n");
+	fish_commands(me, "");
+	fish_commands(me, "help");
+	for (size_t i = 0; i < command_count; i++)
 		each_option(commands[i].name, fish_word);
-	}
-	(void)printf("complete -c %s -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'\n"
-		     "complete -c %s -n '__fish_seen_subcommand_from config' -f -a show\n", me, me);
+	(void)printf("complete -c %s -n __%s_at_completion -f -a 'bash zsh fish'\n"
+		     "complete -c %s -n __%s_at_config -f -a show\n", me, me, me, me);
 }
 
 int cmd_completion(int argc, char **argv)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-3-Clause
 # config.bats - berth config show, and the completions: what berth says of its own tables.
-# Needs: root, bash.
+# Needs: root, bash, zsh, fish.
 load ../harness/common
 
 setup()
@@ -116,3 +116,54 @@ complete_words()
 	run as_user berth completion
 	assert_failure 1
 }
+
+# zsh_words LINE, fish_words LINE: what that shell would offer at the end of LINE, in a directory with one file.
+zsh_words()
+{
+	as_user sh -c 'mkdir -p "$1/d" && cd "$1/d" && touch some.sif && HOME=$1 exec zsh -f "$2/complete.zsh" "$3" "$4"' \
+		sh "$SCRATCH" "$HARNESS" "$BERTH_PREFIX/share/zsh/site-functions" "$1" | sort -u
+}
+
+fish_words()
+{
+	as_user sh -c 'mkdir -p "$1/d" && cd "$1/d" && touch some.sif && HOME=$1 exec fish --no-config -c "
+		source $2; complete -C \"\$argv[1]\"" "$3"' \
+		sh "$SCRATCH" "$BERTH_PREFIX/share/fish/vendor_completions.d/berth.fish" "$1" | cut -f1 | sort -u
+}
+
+# offers_as_bash NAME: the shell's offers are bash's, and files where bash leaves them to itself.
+offers_as_bash()
+{
+	local words option
+
+	run "$1" 'berth '
+	assert_success "$(complete_words '')"
+	for words in e '-v e' 'help e' 'completion ' 'config ' 'exec --bi' 'shell --she' 'exec -v --pwd /x --bi' 'build --fo'; do
+		run "$1" "berth $words"
+		case $words in
+		e | *' e') assert_success "$(printf 'enter\nexec')" ;;
+		completion*) assert_success "$(printf 'bash\nfish\nzsh')" ;;
+		config*) assert_success show ;;
+		build*) assert_success --force ;;
+		*she) assert_success --shell ;;
+		*) assert_success --bind ;;
+		esac
+	done
+	run "$1" 'berth exec --'
+	for option in $(as_user berth help exec | grep -oE '^ +(-[a-zA-Z],)? +--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+		assert_lines 1 "^$option$"
+	done
+	refute_output '^--shell$'
+	for words in 'exec so' 'exec --bind so' 'exec -B x so' 'exec x so'; do
+		run "$1" "berth $words"
+		assert_success some.sif
+	done
+	# after the image all is the program's
+	for words in 'exec x --bi' 'exec x build --fo' 'exec --pwd /x img -v --bi'; do
+		run "$1" "berth $words"
+		assert_success ''
+	done
+}
+
+@test "completion: zsh offers what bash does" { need_command zsh; offers_as_bash zsh_words; }
+@test "completion: fish offers what bash does" { need_command fish; offers_as_bash fish_words; }
