@@ -10,18 +10,15 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
 #include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
 #include "launcher/cli/persona.h"
 #include "launcher/cli/status.h"
 #include "launcher/room/attach.h"
+#include "launcher/room/pidns.h"
 #include "launcher/room/terminal.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -70,27 +67,7 @@ static int become(char **words, const struct strlist *env, struct berth_err *err
 			  errno, "cannot run '%s'", file);
 }
 
-/* Signals that end a wait are the child's business: the terminal sends them to both. */
-static int wait_for(pid_t pid, struct berth_err *err)
-{
-	static const int shared[] = { SIGINT, SIGQUIT, SIGTSTP };
-	int status = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
-		(void)signal(shared[i], SIG_IGN);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return berth_fail(err, BERTH_ESYS, errno, "cannot wait for the program");
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	/* As it ended; without a core file of this process beside the program's. */
-	(void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-	(void)signal(WTERMSIG(status), SIG_DFL);
-	(void)raise(WTERMSIG(status));
-	return 128 + WTERMSIG(status);
-}
-
-/* The exit status, or -1. */
+/* Returns only on failure. */
 static int enter(pid_t pid, char **words, struct berth_err *err)
 {
 	cleanup(attach_target_done) struct attach_target t = ATTACH_TARGET_INIT;
@@ -98,33 +75,25 @@ static int enter(pid_t pid, char **words, struct berth_err *err)
 	char *with_bash[] = { bash, norc, NULL }, *with_sh[] = { sh, NULL };
 	cleanup(strlist_done) struct strlist env = STRLIST_INIT;
 	const bool shell = !words[0];
+	cleanup_close int report = -1;
 	bool must_fork = false;
-	pid_t child;
 
 	if (attach_open(pid, &t, err) < 0 || make_env(&t.env, shell, &env, err) < 0 ||
 	    attach_enter(&t, &must_fork, err) < 0)
 		return -1;
 	if (shell)
 		words = access(bash, X_OK) == 0 ? with_bash : with_sh;
-	if (!must_fork)
-		return become(words, &env, err);
-	child = fork();
-	if (child < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot start the program");
-	if (child == 0) {
-		/* It must not outlive who waits for it. */
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		(void)become(words, &env, err);
-		_exit(cli_fail("enter", err));
-	}
-	return wait_for(child, err);
+	/* Who is to be in a pid namespace must be born there; this process then ends as the program does. */
+	if (must_fork && pidns_fork(&report, err) < 0)
+		return -1;
+	return become(words, &env, err);
 }
 
 int cmd_enter(int argc, char **argv)
 {
 	struct berth_err err = BERTH_ERR_INIT;
 	uint64_t pid = 0;
-	int at = 1, rc;
+	int at = 1;
 
 	if (argc > 1 && strcmp(argv[1], "--") == 0)
 		at++;
@@ -143,6 +112,6 @@ int cmd_enter(int argc, char **argv)
 	at++;
 	if (at < argc && strcmp(argv[at], "--") == 0)
 		at++;
-	rc = enter((pid_t)pid, argv + at, &err);
-	return rc < 0 ? cli_fail("enter", &err) : rc;
+	(void)enter((pid_t)pid, argv + at, &err);
+	return cli_fail("enter", &err);
 }

@@ -219,6 +219,18 @@ static int enter_space(const struct attach_target *t, enum attach_space i, struc
 }
 
 /*
+ * PRIV: keys (a Kerberos ticket, say) are had by who has the session's keyring, whatever his uid: root's
+ * does not go along.
+ */
+static int leave_keys(struct berth_err *err)
+{
+	/* KERNEL: ENOSYS without keys; EPERM by a filter of another container's, which the program has, too. */
+	if (sys_new_session_keyring() >= 0 || errno == ENOSYS || errno == EPERM)
+		return 0;
+	return berth_fail(err, BERTH_ESYS, errno, "cannot leave the keys of this session behind");
+}
+
+/*
  * PRIV: root becomes the user of the process before it enters a user namespace, which that user
  * owns and may enter; without one it needs its rights up to the mount namespace. Between that and
  * the drop nothing is looked up by name: root and directory are descriptors. Descriptors that root
@@ -246,6 +258,8 @@ int attach_enter(struct attach_target *t, bool *ret_fork, struct berth_err *err)
 	} else if (drop_caps(err) < 0) {
 		return -1;
 	}
+	if (other && leave_keys(err) < 0)
+		return -1;
 	/* As the user: root could go where he cannot. */
 	if (t->cwd >= 0 && fchdir(t->cwd) == 0)
 		return 0;

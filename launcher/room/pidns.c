@@ -138,7 +138,7 @@ static _Noreturn void supervise(pid_t child, int report)
 	}
 }
 
-/* In the new pid 1: die with the caller's process, even if that is dead by now. */
+/* In the child: die with the caller's process, even if that is dead by now. */
 static int bind_life(int report)
 {
 	struct pollfd p = { .fd = report };
@@ -148,8 +148,7 @@ static int bind_life(int report)
 	return poll(&p, 1, 0) == 0 ? 0 : -1;
 }
 
-/* PRIV: in the user's own user namespace, or root for itself; only children are in the new one. */
-int pidns_split(int *ret_report, struct berth_err *err)
+int pidns_fork(int *ret_report, struct berth_err *err)
 {
 	cleanup_close int hears = -1, tells = -1;
 	sigset_t before;
@@ -161,8 +160,8 @@ int pidns_split(int *ret_report, struct berth_err *err)
 	hears = report[0];
 	tells = report[1];
 	(void)fcntl(hears, F_SETFL, O_NONBLOCK);
-	if (block_all(&before) < 0 || unshare(CLONE_NEWPID) < 0)
-		return berth_fail(err, BERTH_ESYS, errno, "cannot make a PID namespace");
+	if (block_all(&before) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot block signals");
 	child = fork();
 	if (child < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot fork");
@@ -173,6 +172,14 @@ int pidns_split(int *ret_report, struct berth_err *err)
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	*ret_report = take_fd(&tells);
 	return 0;
+}
+
+/* PRIV: in the user's own user namespace, or root for itself; only children are in the new one. */
+int pidns_split(int *ret_report, struct berth_err *err)
+{
+	if (unshare(CLONE_NEWPID) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot make a PID namespace");
+	return pidns_fork(ret_report, err);
 }
 
 /* Pid 1. KERNEL: signals that it has not blocked are lost where it handles none. */

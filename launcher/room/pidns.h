@@ -26,6 +26,12 @@ struct berth_err;
 int pidns_split(int *ret_report, struct berth_err *err);
 
 /*
+ * The same without a new namespace: for who has entered one with setns(), where its children are. The
+ * child may become the program; *ret_report shuts with that, and ends the talk.
+ */
+int pidns_fork(int *ret_report, struct berth_err *err);
+
+/*
  * Last, in pid 1, inside the room: go on in a child, which becomes the program. Pid 1 does not return:
  * it reaps what is orphaned in the namespace and ends after the program. 'report' is closed.
  */

@@ -55,6 +55,12 @@ static inline int sys_close_range(unsigned int first, unsigned int last, unsigne
 	return (int)syscall(SYS_close_range, first, last, flags);
 }
 
+/* KERNEL: keyctl(2) is no wrapper of glibc's; 1 is KEYCTL_JOIN_SESSION_KEYRING, without a name a new one. */
+static inline int sys_new_session_keyring(void)
+{
+	return (int)syscall(SYS_keyctl, 1, NULL);
+}
+
 static inline int sys_pidfd_open(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);

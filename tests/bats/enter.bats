@@ -174,6 +174,48 @@ stop()
 	PID=''
 }
 
+@test "root's keys do not go along to the user's program" {
+	need_command python3
+	[ -e /proc/keys ] || skip "hardware: this kernel keeps no keys"
+	start as_user berth exec / sleep 600
+	# a key of the session that this root has, and a look for it by its name (request_key), here and there
+	run as_root python3 -c '
+import ctypes, os, platform, subprocess, sys
+syscall = ctypes.CDLL(None, use_errno=True).syscall
+add, request, keyctl = {"x86_64": (248, 249, 250)}.get(platform.machine(), (217, 218, 219))
+assert syscall(keyctl, 1, None) > 0
+assert syscall(add, b"user", b"berth-test", b"secret", ctypes.c_size_t(6), -3) > 0
+look = "import ctypes; print(ctypes.CDLL(None).syscall(%d, b\"user\", b\"berth-test\", None, 0) > 0)" % request
+subprocess.run([sys.executable, "-c", look])
+sys.stdout.flush()
+subprocess.run(["berth", "enter", sys.argv[1], "python3", "-c", look])' "$PID"
+	assert_success "$(printf 'True\nFalse')"
+}
+
+@test "a pid namespace: a stopped program stops who waits for it, and a signal reaches it" {
+	local waits
+
+	as_user berth exec --pid "$ROOM_SIF" sleep 600 3>&- &
+	BACKGROUND=$!
+	eventually 20 pgrep -u "$CLUSTER_UID" -x sleep
+	PID=$(pgrep -u "$CLUSTER_UID" -x sleep)
+	as_user sh -c 'echo $$ >"$1/new" && mv "$1/new" "$1/waits"; exec berth enter "$2" sh -c "trap \"exit 9\" TERM; kill -STOP \$\$
+		touch \"$1/on\"; while :; do sleep 0.1; done"' sh "$SCRATCH" "$PID" 3>&- &
+	BACKGROUND=$!
+	eventually 20 test -s "$SCRATCH/waits"
+	waits=$(<"$SCRATCH/waits")
+	eventually 20 grep -q '^State:.T' "/proc/$waits/status"
+	[ ! -e "$SCRATCH/on" ]
+	kill -CONT "$waits"
+	eventually 20 test -e "$SCRATCH/on"
+	kill -TERM "$waits"
+	status=0
+	wait "$BACKGROUND" || status=$?
+	[ "$status" -eq 9 ] || fail "expected status 9"
+	kill -KILL "$PID"
+	PID='' BACKGROUND=''
+}
+
 @test "gdb attaches to the program, and kill reaches it" {
 	need_command gdb
 	[ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" = 0 ] || skip "yama forbids it"
