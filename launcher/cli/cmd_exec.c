@@ -126,6 +126,36 @@ static const char *path_of(const struct strlist *env)
 }
 
 /*
+ * PWD in 'env': the caller's may name another directory than the one that programs start in, by a name
+ * that is none inside, or not be there. What the user set for inside stays.
+ */
+static int set_pwd(struct strlist *env, const char *here, struct berth_err *err)
+{
+	const char *host = getenv("PWD");
+	cleanup_free char *pair = NULL;
+
+	if (asprintf(&pair, "PWD=%s", here) < 0) {
+		pair = NULL;
+		env->failed = true;
+	}
+	for (size_t i = 0; pair && i < env->n; i++) {
+		const char *value = str_after(env->v[i], "PWD=");
+
+		if (!value)
+			continue;
+		if (host && strcmp(value, host) == 0) {
+			free(env->v[i]);
+			env->v[i] = pair;
+			pair = NULL;
+		}
+		return 0;
+	}
+	if (pair)
+		strlist_add(env, pair);
+	return strlist_ok(env) ? 0 : berth_fail(err, BERTH_ESYS, ENOMEM, "no memory for the environment");
+}
+
+/*
  * 'env' becomes the environment inside; 'program' is what will be executed, NULL: not known yet.
  */
 static int enter(struct job *j, const char *program, struct strlist *env, struct berth_err *err)
@@ -134,6 +164,7 @@ static int enter(struct job *j, const char *program, struct strlist *env, struct
 	cleanup(room_start_done) struct room_start start = ROOM_START_INIT;
 	cleanup(site_done) struct site site = { 0 };
 	char here[PATH_MAX];
+	bool known;
 
 	/* The site's file and the name service before the user namespace: in it nothing is root's, and
 	 * winbind's module, for one, talks to no other's socket. Then what takes time in another process;
@@ -152,9 +183,10 @@ static int enter(struct job *j, const char *program, struct strlist *env, struct
 	j->report = start.report;
 	if (room_chdir(spec, err) < 0)
 		return -1;
-	if (!spec->pwd && spec->cwd && !spec->contain && getcwd(here, sizeof(here)) && strcmp(here, spec->cwd) != 0)
+	known = getcwd(here, sizeof(here)) && here[0] == '/';
+	if (known && !spec->pwd && spec->cwd && !spec->contain && strcmp(here, spec->cwd) != 0)
 		log_line(LOG_WARN, "'%s' is not in the image: starting in '%s'", spec->cwd, here);
-	if (image_env(spec, j->command, env, err) < 0)
+	if (image_env(spec, j->command, env, err) < 0 || (known && set_pwd(env, here, err) < 0))
 		return -1;
 	if (!spec->keep_locale)
 		fit_locale(spec, env);

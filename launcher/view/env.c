@@ -228,7 +228,7 @@ static int plan(const char *const *host, const struct room_spec *spec, struct en
 		return -1;
 	if (spec->home && env_edits_add(e, "HOME", spec->home, err) < 0)
 		return -1;
-	if (path && env_edits_add(e, "USER_PATH", path, err) < 0)
+	if (path && !spec->cleanenv && env_edits_add(e, "USER_PATH", path, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(image_name); i++)
 		if (env_edits_add(e, image_name[i], spec->image, err) < 0 ||

@@ -37,7 +37,7 @@ int inside_vars(const struct room_spec *spec, struct script_vars *ret, struct be
 {
 	if (script_vars_set(ret, "PATH", ENV_DEFAULT_PATH, true, err) < 0 ||
 	    (spec->home && script_vars_set(ret, "HOME", spec->home, true, err) < 0) ||
-	    script_vars_set(ret, "PS1", INSIDE_PROMPT, false, err) < 0 ||
+	    script_vars_set(ret, "PS1", spec->prompt ? spec->prompt : INSIDE_PROMPT, false, err) < 0 ||
 	    set_named(ret, "CONTAINER", spec->image, err) < 0 ||
 	    set_named(ret, "NAME", path_base(spec->image), err) < 0)
 		return -1;
@@ -93,7 +93,9 @@ static int add_scripts(const char *const *host, const struct room_spec *spec, co
 		const struct script_var *v = &vars->v[i];
 		bool empty = v->value && v->value[0] == '\0';
 
-		if (!v->exported || !v->assigned || !v->value || is_ours(spec, v->name))
+		/* PS1: scripts that set it where there is none find one, and export that. */
+		if (!v->exported || (!v->assigned && strcmp(v->name, "PS1") != 0) || !v->value ||
+		    is_ours(spec, v->name))
 			continue;
 		/* As others do: what is left empty hides the host's, and is not there. */
 		if (env_edits_add(e, v->name, empty && env_host_value(host, v->name) ? NULL : v->value, err) < 0)
@@ -213,15 +215,14 @@ static int add_facts(const struct room_spec *spec, const char *command, bool scr
 {
 	cleanup(strbuf_done) struct strbuf binds = STRBUF_INIT;
 
-	for (size_t i = 0; i < spec->binds.n; i++) {
-		const struct bind *b = &spec->binds.v[i];
-
-		strbuf_printf(&binds, "%s%s:%s%s", i > 0 ? "," : "", b->source, b->target, b->readonly ? ":ro" : "");
-	}
+	for (size_t i = 0; i < spec->binds.n; i++)
+		strbuf_printf(&binds, "%s%s", i > 0 ? "," : "", spec->binds.v[i].target);
 	if (binds.failed)
 		return no_memory(err);
-	/* Not BERTH_BIND: a berth within would take it for its own option, and the sources are outside. */
-	if (binds.len > 0 && say(e, "BIND", binds.text, 1, err) < 0)
+	/* Always there, and by what it is called inside, as Apptainer has it: who starts another within
+	 * binds the same again. Not BERTH_BIND, which is for who wants Berth to bind something. */
+	if (say(e, "BIND", binds.text ? binds.text : "", 1, err) < 0 ||
+	    (!spec->app && env_edits_add(e, "APPTAINER_APPNAME", "", err) < 0))
 		return -1;
 	if (say(e, "COMMAND", command, 0, err) < 0 ||
 	    (scripts && say(e, "ENVIRONMENT", INSIDE_ENV_DIR "/91-environment.sh", 0, err) < 0) ||
@@ -247,7 +248,7 @@ static int add_prompt(const char *const *host, const char *prompt, const char *c
 		      struct berth_err *err)
 {
 	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
-	const char *ps1 = current(host, e, "PS1"), *old = current(host, e, "PROMPT_COMMAND");
+	const char *ps1 = current(host, e, "PS1"), *old = current(host, e, "PROMPT_COMMAND"), *quote;
 
 	if (!ps1 || ps1[0] == '\0' || (strcmp(command, "shell") == 0 && !env_edits_set_by(e, "PS1"))) {
 		ps1 = prompt ? prompt : INSIDE_PROMPT;
@@ -256,10 +257,12 @@ static int add_prompt(const char *const *host, const char *prompt, const char *c
 	}
 	if (old && old[0] != '\0')
 		strbuf_printf(&text, "%s; PROMPT_COMMAND=\"${PROMPT_COMMAND%%%%; PROMPT_COMMAND=*}\"; ", old);
-	strbuf_puts(&text, "PS1='");
+	/* Quoted as Apptainer does it, but where that would change or run something. */
+	quote = strpbrk(ps1, "\"\\$`") ? "'" : "\"";
+	strbuf_printf(&text, "PS1=%s", quote);
 	for (const char *p = ps1; *p; p++)
-		strbuf_add(&text, *p == '\'' ? "'\\''" : p, *p == '\'' ? 4 : 1);
-	strbuf_puts(&text, old && old[0] != '\0' ? "'" : "'; unset PROMPT_COMMAND");
+		strbuf_add(&text, *p == *quote ? "'\\''" : p, *p == *quote ? 4 : 1);
+	strbuf_printf(&text, "%s%s", quote, old && old[0] != '\0' ? "" : "; unset PROMPT_COMMAND");
 	if (!strbuf_ok(&text))
 		return no_memory(err);
 	return env_edits_add(e, "PROMPT_COMMAND", text.text, err);

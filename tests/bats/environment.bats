@@ -402,13 +402,31 @@ shell_does()
 	inside "$IMAGE" -B /usr:/mnt:ro
 	has "A=a $IMAGE"
 	has APPTAINER_COMMAND=exec
-	has SINGULARITY_BIND=/usr:/mnt:ro
+	has SINGULARITY_BIND=/mnt
 	has APPTAINER_ENVIRONMENT=/.singularity.d/env/91-environment.sh
 	has_not BERTH_BIND
-	has_not APPTAINER_APPNAME
+	has APPTAINER_APPNAME=
 	inside "$ROOM_SQUASHFS"
 	has SINGULARITY_NAME=room.sqfs
-	has_not APPTAINER_BIND
+	has APPTAINER_BIND=
+}
+
+@test "PWD is where the program starts" {
+	IMAGE=$ROOM_SIF
+	pwd_of() { run as_user env -C "$SCRATCH" "$@" env; [ "$status" -eq 0 ] || fail "no environment"; }
+	pwd_of PWD=/elsewhere berth exec "$IMAGE"
+	has "PWD=$SCRATCH"
+	pwd_of -u PWD berth exec -e "$IMAGE"
+	has "PWD=$SCRATCH"
+	pwd_of "PWD=$SCRATCH" berth exec --pwd /usr/../usr "$IMAGE"
+	has PWD=/usr
+	pwd_of "PWD=$SCRATCH" berth exec -c "$IMAGE"
+	has "PWD=$CLUSTER_DIR/home/ada"
+	pwd_of PWD=/elsewhere berth exec --env PWD=/mine "$IMAGE"
+	has PWD=/mine
+	pwd_of "PWD=$SCRATCH" berth exec "$ROOM_DIR"
+	has "PWD=$SCRATCH"
+	assert_lines 1 '^PWD='
 }
 
 @test "the prompt is the image's, else Berth's, in a bash that reads other files too" {

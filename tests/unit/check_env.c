@@ -150,6 +150,7 @@ START_TEST(from_host_clean)
 	ck_assert_msg(has(&out, clean[_i].pair) == clean[_i].stays, "%s", clean[_i].pair);
 	ck_assert(!has(&out, "A=1") && has(&out, "B=2") && has(&out, "C=3") && has(&out, "LANG=C"));
 	ck_assert_str_eq(value(&out, "PATH"), ENV_DEFAULT_PATH);
+	ck_assert_ptr_null(value(&out, "USER_PATH"));
 	/* who wants another language says so */
 	strlist_add(&opt, "LANG=en");
 	spec.env = opt;
