@@ -18,6 +18,7 @@
 #include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
 #include "launcher/cli/inspect_parts.h"
+#include "launcher/cli/persona.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
@@ -305,9 +306,12 @@ int cmd_inspect(int argc, char **argv)
 		return cli_fail(argv[0], &err);
 	if (w.help)
 		return explain(argv[0]);
-	/* Of an app the labels are what others show. */
-	if (w.app && !w.parts)
+	/* Of an app the labels are what others show; who calls us by their names means that of images, too. */
+	if ((w.app || persona()->marks) && !w.parts)
 		w.parts = PART_LABELS;
+	/* As there: all is all, not all of one app. */
+	if ((w.parts & PART_ALL) == PART_ALL)
+		w.app = NULL;
 	rc = w.parts ? inspect_parts(argv[optind], w.app, w.parts, w.json, &b, &err)
 		     : describe(&b, w.json, argv[optind], &err);
 	if (rc < 0)

@@ -72,9 +72,9 @@ int inside_fix_path(struct script_vars *vars, struct berth_err *err)
 }
 
 /* Says Berth itself what 'name' is, whatever a script makes of it? */
-static bool is_ours(const struct room_spec *spec, const char *name)
+static bool is_ours(const char *name)
 {
-	if (strcmp(name, "USER_PATH") == 0 || (spec->home && strcmp(name, "HOME") == 0))
+	if (strcmp(name, "USER_PATH") == 0)
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(prefix); i++) {
 		const char *rest = str_after(name, prefix[i]);
@@ -85,20 +85,28 @@ static bool is_ours(const struct room_spec *spec, const char *name)
 	return false;
 }
 
+/* The value that 'name' will have, or NULL. */
+static const char *current(const char *const *host, const struct env_edits *e, const char *name)
+{
+	for (size_t i = e->n; i > 0; i--)
+		if (strcmp(e->v[i - 1].name, name) == 0)
+			return e->v[i - 1].value;
+	return env_host_value(host, name);
+}
+
 /* What the scripts set; the user's come after it. */
-static int add_scripts(const char *const *host, const struct room_spec *spec, const struct script_vars *vars,
-		       struct env_edits *e, struct berth_err *err)
+static int add_scripts(const char *const *host, const struct script_vars *vars, struct env_edits *e,
+		       struct berth_err *err)
 {
 	for (size_t i = 0; i < vars->n; i++) {
 		const struct script_var *v = &vars->v[i];
 		bool empty = v->value && v->value[0] == '\0';
 
 		/* PS1: scripts that set it where there is none find one, and export that. */
-		if (!v->exported || (!v->assigned && strcmp(v->name, "PS1") != 0) || !v->value ||
-		    is_ours(spec, v->name))
+		if (!v->exported || (!v->assigned && strcmp(v->name, "PS1") != 0) || !v->value || is_ours(v->name))
 			continue;
 		/* As others do: what is left empty hides the host's, and is not there. */
-		if (env_edits_add(e, v->name, empty && env_host_value(host, v->name) ? NULL : v->value, err) < 0)
+		if (env_edits_add(e, v->name, empty && current(host, e, v->name) ? NULL : v->value, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -210,8 +218,7 @@ static int say(struct env_edits *e, const char *name, const char *value, size_t 
 }
 
 /* What was asked for, for programs that want to know. */
-static int add_facts(const struct room_spec *spec, const char *command, bool scripts, struct env_edits *e,
-		     struct berth_err *err)
+static int add_facts(const struct room_spec *spec, const char *command, struct env_edits *e, struct berth_err *err)
 {
 	cleanup(strbuf_done) struct strbuf binds = STRBUF_INIT;
 
@@ -225,19 +232,10 @@ static int add_facts(const struct room_spec *spec, const char *command, bool scr
 	    (!spec->app && env_edits_add(e, "APPTAINER_APPNAME", "", err) < 0))
 		return -1;
 	if (say(e, "COMMAND", command, 0, err) < 0 ||
-	    (scripts && say(e, "ENVIRONMENT", INSIDE_ENV_DIR "/91-environment.sh", 0, err) < 0) ||
+	    say(e, "ENVIRONMENT", INSIDE_ENV_DIR "/91-environment.sh", 0, err) < 0 ||
 	    (spec->app && say(e, "APPNAME", spec->app, 0, err) < 0))
 		return -1;
 	return spec->no_eval ? say(e, "NO_EVAL", "1", 0, err) : 0;
-}
-
-/* The value that 'name' will have, or NULL. */
-static const char *current(const char *const *host, const struct env_edits *e, const char *name)
-{
-	for (size_t i = e->n; i > 0; i--)
-		if (strcmp(e->v[i - 1].name, name) == 0)
-			return e->v[i - 1].value;
-	return env_host_value(host, name);
 }
 
 /*
@@ -277,12 +275,12 @@ static int edits_of(const char *const *host, const struct room_spec *spec, const
 
 	if (env_plan(host, spec, e, err) < 0 || env_injected(host, spec, &pairs, err) < 0)
 		return -1;
-	if (scripts && add_scripts(host, spec, vars, e, err) < 0)
+	if (scripts && add_scripts(host, vars, e, err) < 0)
 		return -1;
 	for (size_t i = 0; i < pairs.n; i++)
 		if (add_user(spec, pairs.v[i], vars, e, &lists, literal, err) < 0)
 			return -1;
-	if (add_lists(vars, scripts, &lists, e, err) < 0 || add_facts(spec, command, scripts, e, err) < 0 ||
+	if (add_lists(vars, scripts, &lists, e, err) < 0 || add_facts(spec, command, e, err) < 0 ||
 	    add_prompt(host, spec->prompt, command, e, err) < 0)
 		return -1;
 	return strlist_ok(literal) ? 0 : no_memory(err);
