@@ -7,9 +7,9 @@
 #   sid.sh inside ROOT DIR ID:ID CMD...    run CMD there (as root, in namespaces of its own)
 #
 # The file is also a library: in_sid runs a command on the login host of the tests' cluster as
-# cluster_run does, same user, environment and directory, but with the programs of sid.
+# cluster_run does, same user, directory and, but for PATH, environment, with the programs of sid.
 #
-# What is the login host's there: /dev, /sys, /tmp, the accounts, /etc/hosts, resolv.conf and
+# What is the login host's there: /dev, /sys, /tmp, /var/tmp, the accounts, /etc/hosts, resolv.conf and
 # localtime, the host name, the network, and the cluster's directory at the same path. /proc is
 # new, for the process ids are: whatever is left running ends with the command. All else is a
 # throw-away layer over ROOT, which stays as it was made. By pivot_root: in a plain chroot the
@@ -29,7 +29,8 @@ sid_key()
 {
 	{
 		dpkg --print-architecture
-		cat "$SID_SELF"
+		declare -f sid_make
+		echo "$SID_PACKAGES"
 		echo $(($(date +%s) / 604800))
 	} | sha256sum | cut -c1-12
 }
@@ -82,11 +83,15 @@ sid_inside()
 	mount -t tmpfs -o mode=0755 sid "$top" && mkdir "$top/upper" "$top/work" "$top/root" &&
 		mount -t overlay -o "lowerdir=$root,upperdir=$top/upper,workdir=$top/work" sid "$top/root" || return
 	root=$top/root
-	for f in dev sys tmp; do mount --rbind "/$f" "$root/$f" || return; done
+	for f in dev sys; do mount --rbind "/$f" "$root/$f" || return; done
+	for f in tmp var/tmp; do mount --bind "/$f" "$root/$f" || return; done
 	for f in passwd group hosts resolv.conf localtime; do
 		[ ! -e "/etc/$f" ] || mount --bind "/etc/$f" "$root/etc/$f" || return
 	done
-	mkdir -p "$root$dir" && mount --bind "$dir" "$root$dir" && mount -t proc proc "$root/proc" || return
+	if [ ! -e "$root$dir" ]; then
+		mkdir -p "$root$dir" && mount --bind "$dir" "$root$dir" || return
+	fi
+	mount -t proc proc "$root/proc" || return
 	cd "$root" && pivot_root . mnt && umount -l mnt || return
 	cd "$cwd" || return
 	exec setpriv --reuid="${ids%:*}" --regid="${ids#*:}" --init-groups -- "$@"
@@ -106,7 +111,8 @@ in_sid()
 	cluster_run -u root unshare --mount --propagation private --pid --fork --kill-child \
 		bash "$SID_SELF" inside "$SID_ROOT" "$CLUSTER_DIR" "$ids" \
 		bash -c 'IFS=: read -r USER _ _ _ _ HOME _ < <(getent passwd "$(id -u)")
-			export USER HOME LOGNAME=$USER; cd && exec "$@"' bash "$@" 3>&-
+			export USER HOME LOGNAME=$USER PATH=/usr/bin:/bin:/usr/sbin:/sbin
+			cd && exec "$@"' bash "$@" 3>&-
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
