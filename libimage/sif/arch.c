@@ -24,6 +24,19 @@ const char *sif_arch_name(const char arch[3])
 	return code < ARRAY_SIZE(names) ? names[code] : names[0];
 }
 
+const char *sif_arch_code(const char *name)
+{
+	static const char codes[][3] = {
+		"00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13",
+	};
+
+	_Static_assert(ARRAY_SIZE(codes) == ARRAY_SIZE(names), "a code for each name");
+	for (size_t i = 1; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return codes[i];
+	return NULL;
+}
+
 const char *sif_arch_host(void)
 {
 #if defined(__x86_64__)

@@ -42,6 +42,12 @@ enum sif_desc_field {
 	SIF_D_FS = 201,	  /* of a partition */
 	SIF_D_PART = 205,
 	SIF_D_ARCH = 209, /* char[3] */
+	SIF_D_HASH = 201,   /* of a signature */
+	SIF_D_ENTITY = 205,
+	SIF_D_FORMAT = 201, /* of a crypto message */
+	SIF_D_MESSAGE = 205,
+	SIF_D_SBOM = 201,
+	SIF_D_DIGEST = 201, /* of an OCI object: text */
 };
 
 enum {
@@ -51,6 +57,12 @@ enum {
 	SIF_SLOTS = 48,		/* and how many slots they give it */
 	SIF_PART_ALIGN = 4096,	/* of partitions, from the start of the file */
 };
+
+struct sif_object;
+
+/* What only objects of a type have, out of the descriptor 'd' into 'o', whose type is known; and back. */
+void sif_extra_read(const unsigned char *d, struct sif_object *o);
+void sif_extra_write(const struct sif_object *o, unsigned char *d);
 
 /* Set in every group number, and in a link that means a group. */
 #define SIF_GROUP_MASK 0xf0000000U

@@ -81,6 +81,10 @@ int sif_open(int fd, struct sif *ret, struct berth_err *err)
 	memcpy(s.uuid, h + SIF_H_UUID, sizeof(s.uuid));
 	s.ctime = (int64_t)num_le64(h + SIF_H_CTIME);
 	s.mtime = (int64_t)num_le64(h + SIF_H_MTIME);
+	s.said_free = num_le64(h + SIF_H_FREE);
+	s.said_table_bytes = num_le64(h + SIF_H_TABLE_BYTES);
+	s.data = num_le64(h + SIF_H_DATA);
+	s.said_data_bytes = num_le64(h + SIF_H_DATA_BYTES);
 	s.kept = s.slots < SIF_KEEP ? s.slots : SIF_KEEP;
 	if (read_at(fd, s.keep, (size_t)s.kept * SIF_DESC_BYTES, s.table, "descriptor table", err) < 0)
 		return -1;
@@ -148,18 +152,49 @@ int sif_object_get(const struct sif *s, uint32_t slot, struct sif_object *ret, s
 	o.link = link & ~SIF_GROUP_MASK;
 	o.offset = num_le64(d + SIF_D_OFFSET);
 	o.size = num_le64(d + SIF_D_SIZE);
+	o.padded = num_le64(d + SIF_D_PADDED);
 	o.ctime = (int64_t)num_le64(d + SIF_D_CTIME);
 	o.mtime = (int64_t)num_le64(d + SIF_D_MTIME);
+	o.uid = (int64_t)num_le64(d + SIF_D_UID);
+	o.gid = (int64_t)num_le64(d + SIF_D_GID);
 	memcpy(o.name, d + SIF_D_NAME, SIF_NAME_BYTES);
-	if (o.type == SIF_PARTITION) {
-		o.fs = (int32_t)num_le32(d + SIF_D_FS);
-		o.part = (int32_t)num_le32(d + SIF_D_PART);
-		memcpy(o.arch, d + SIF_D_ARCH, 2);
-	}
+	sif_extra_read(d, &o);
 	if (check_place(s, &o, err) < 0)
 		return -1;
 	*ret = o;
 	return 1;
+}
+
+int sif_object_find(const struct sif *s, uint32_t id, struct sif_object *ret, uint32_t *slot, struct berth_err *err)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < s->slots; i++) {
+		struct sif_object o;
+		int rc = sif_object_get(s, i, &o, err);
+
+		if (rc < 0)
+			return -1;
+		if (rc == 0 || o.id != id)
+			continue;
+		if (found)
+			return berth_fail(err, BERTH_EIMAGE, 0, "SIF has two objects with id %" PRIu32, id);
+		found = true;
+		*ret = o;
+		if (slot)
+			*slot = i;
+	}
+	if (found)
+		return 0;
+	berth_fail(err, BERTH_ENOTFOUND, 0, "SIF has no object %" PRIu32, id);
+	return berth_hint(err, "'sif list' says which it has");
+}
+
+bool sif_signs(const struct sif_object *sig, const struct sif_object *o)
+{
+	if (sig->type != SIF_SIGNATURE || sig->link == 0)
+		return false;
+	return sig->link_is_group ? sig->link == o->group : sig->link == o->id;
 }
 
 /* The slot of the one primary partition. */

@@ -23,6 +23,18 @@ enum sif_type {
 };
 enum sif_fs { SIF_FS_SQUASHFS = 1, SIF_FS_EXT3, SIF_FS_ARCHIVE, SIF_FS_RAW, SIF_FS_CRYPT, SIF_FS_GOCRYPTFS };
 enum sif_part { SIF_PART_SYSTEM = 1, SIF_PART_PRIMARY, SIF_PART_DATA, SIF_PART_OVERLAY };
+enum sif_hash { SIF_HASH_SHA256 = 1, SIF_HASH_SHA384, SIF_HASH_SHA512, SIF_HASH_BLAKE2S, SIF_HASH_BLAKE2B };
+enum sif_sbom {
+	SIF_SBOM_CYCLONEDX_JSON = 1, SIF_SBOM_CYCLONEDX_XML, SIF_SBOM_GITHUB_JSON, SIF_SBOM_SPDX_JSON,
+	SIF_SBOM_SPDX_RDF, SIF_SBOM_SPDX_TAG_VALUE, SIF_SBOM_SPDX_YAML, SIF_SBOM_SYFT_JSON,
+};
+enum sif_crypt_format { SIF_CRYPT_OPENPGP = 1, SIF_CRYPT_PEM };
+enum sif_crypt_message { SIF_CRYPT_CLEAR_SIGN = 0x100, SIF_CRYPT_RSA_OAEP = 0x200 };
+
+enum {
+	SIF_ENTITY_BYTES = 20, /* a PGP fingerprint */
+	SIF_DIGEST_MAX = 72,   /* LIMIT: bytes; "sha256:", 64 digits and a NUL */
+};
 
 struct sif_object {
 	uint32_t id;
@@ -31,10 +43,18 @@ struct sif_object {
 	bool link_is_group;
 	int32_t type;	    /* enum sif_type; others may occur */
 	uint64_t offset, size;
+	uint64_t padded;    /* size and the gap before it, as the writer has it */
 	int64_t ctime, mtime;
+	int64_t uid, gid;   /* of who made it, in old files; else 0 */
 	char name[129];
-	int32_t fs, part;   /* of a partition: enum sif_fs, enum sif_part; else 0 */
-	char arch[3];	    /* of a partition: "02"; else "" */
+	/* What only objects of one type have; 0 and "" in all others. */
+	int32_t fs, part;   /* of a partition: enum sif_fs, enum sif_part */
+	char arch[3];	    /* of a partition: "02" */
+	int32_t hash;	    /* of a signature: enum sif_hash */
+	uint8_t entity[SIF_ENTITY_BYTES]; /* of a signature: who signed; zeros: it does not say */
+	int32_t format, message; /* of a crypto message: enum sif_crypt_format, sif_crypt_message */
+	int32_t sbom;	    /* enum sif_sbom */
+	char digest[SIF_DIGEST_MAX]; /* of an OCI index or blob, as it claims; "" where that is malformed */
 };
 
 enum {
@@ -46,6 +66,7 @@ struct sif {
 	int fd; /* the caller's */
 	uint64_t file_size, table;
 	uint32_t slots, used;
+	uint64_t said_free, said_table_bytes, data, said_data_bytes; /* the header's: 'said' ones are only shown */
 	char launch[33], arch[3];
 	uint8_t uuid[16];
 	int64_t ctime, mtime;
@@ -63,14 +84,24 @@ int sif_open(int fd, struct sif *ret, struct berth_err *err);
 int sif_object_get(const struct sif *s, uint32_t slot, struct sif_object *ret, struct berth_err *err);
 
 /*
+ * The object 'id', and its slot in *slot (NULL: not asked for).
+ * Fails: BERTH_ENOTFOUND; BERTH_EIMAGE two have that id, or as sif_object_get().
+ */
+int sif_object_find(const struct sif *s, uint32_t id, struct sif_object *ret, uint32_t *slot, struct berth_err *err);
+
+/* Does it cover 'o': is 'sig' a signature that is linked to it or to its group? */
+bool sif_signs(const struct sif_object *sig, const struct sif_object *o);
+
+/*
  * The one primary system partition, checked: squashfs, for this machine or of unknown
  * architecture, overlapping no other object.
  * Fails: BERTH_EIMAGE: none, two, not squashfs (says which), another architecture (says which).
  */
 int sif_find_root(const struct sif *s, struct sif_object *ret, struct berth_err *err);
 
-/* "02" -> "amd64"; "unknown" for others. And this machine's code. */
+/* "02" -> "amd64"; "unknown" for others. The code of a name, NULL for others. And this machine's code. */
 const char *sif_arch_name(const char arch[3]);
+const char *sif_arch_code(const char *name);
 const char *sif_arch_host(void);
 
 /*
