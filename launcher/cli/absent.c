@@ -61,7 +61,6 @@ static const struct {
 	{ "cache", "nothing is cached" },
 	{ "instance", "a room lives as long as its program: 'berth exec IMAGE PROGRAM &'" },
 	{ "overlay", READ_ONLY }, { "capability", PRIVILEGE },
-	{ "sif", "'berth inspect' lists what a SIF file holds" },
 	{ "key", SIGNED }, { "keyserver", SIGNED }, { "sign", SIGNED }, { "verify", SIGNED },
 	{ "import", "'berth build IMAGE.sif DIR' makes an image of a directory" },
 	{ "create", "'berth build IMAGE.sif DIR' makes an image of a directory" },

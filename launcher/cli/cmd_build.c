@@ -9,34 +9,17 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "launcher/cli/absent.h"
 #include "launcher/cli/cli.h"
+#include "launcher/cli/epoch.h"
 #include "launcher/cli/status.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
-#include "libimage/base/num.h"
 #include "libimage/build/build.h"
 #include "libimage/sif/sif.h"
-
-/* SOURCE_DATE_EPOCH, as reproducible-builds.org specifies it. */
-static int read_epoch(int64_t *ret, struct berth_err *err)
-{
-	const char *text = getenv("SOURCE_DATE_EPOCH");
-	uint64_t v;
-
-	*ret = -1;
-	if (!text || text[0] == '\0')
-		return 0;
-	if (num_parse_u64(text, UINT32_MAX, &v) < 0)
-		return berth_fail(err, BERTH_EUSAGE, 0,
-				  "SOURCE_DATE_EPOCH is '%s', not seconds since 1970", text);
-	*ret = (int64_t)v;
-	return 0;
-}
 
 static void report(const char *out, const struct build_result *res)
 {
@@ -83,7 +66,7 @@ static int read_options(int argc, char **argv, struct build_options *opt, bool *
 	}
 	if (opt->keep_owner && geteuid() != 0)
 		return berth_fail(err, BERTH_EUSAGE, 0, "only root may use --keep-owner");
-	return read_epoch(&opt->epoch, err);
+	return epoch_read(&opt->epoch, err);
 }
 
 int cmd_build(int argc, char **argv)

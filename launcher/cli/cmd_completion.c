@@ -30,6 +30,24 @@ static const struct word globals[] = {
 
 typedef void (*put_word)(const char *command, const struct word *w);
 
+/* What follows some commands before anything else. */
+static const struct {
+	const char *command, *words;
+	bool files; /* files follow these */
+} verbs[] = {
+	{ "completion", "bash zsh fish", false },
+	{ "config", "show", false },
+	{ "sif", "list header info dump new add del setprim", true },
+};
+
+static const char *verbs_of(const char *command)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verbs[i].command, command) == 0)
+			return verbs[i].words;
+	return NULL;
+}
+
 static bool enters(const char *command)
 {
 	return strcmp(command, "exec") == 0 || strcmp(command, "run") == 0 || strcmp(command, "shell") == 0;
@@ -90,7 +108,7 @@ static void put_bash(const char *me)
 {
 	(void)printf("# bash completion of %s: made by '%s completion bash'\n"
 		     "_%s()\n{\n"
-		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} command='' words='' args='' i=1\n\n"
+		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} command='' words='' args='' verbs='' i=1\n\n"
 		     "\tCOMPREPLY=()\n"
 		     "\twhile ((i < COMP_CWORD)) && [[ ${COMP_WORDS[i]} == -* ]]; do ((i++)); done\n"
 		     "\t((i == COMP_CWORD)) || command=${COMP_WORDS[i]}\n"
@@ -102,14 +120,15 @@ static void put_bash(const char *me)
 	for (size_t i = 0; i < ARRAY_SIZE(globals); i++)
 		bash_word("", &globals[i]);
 	(void)printf("' ;;\n");
-	(void)printf("\tcompletion) words='bash zsh fish' ;;\n\tconfig) words='show' ;;\n");
 	for (size_t i = 0; i < command_count; i++) {
 		const char *name = commands[i].name;
 
-		if (strcmp(name, "help") == 0 || strcmp(name, "completion") == 0 || strcmp(name, "config") == 0)
+		if (strcmp(name, "help") == 0)
 			continue;
 		(void)printf("\t%s)\n\t\twords='", name);
 		each_option(name, bash_word);
+		if (verbs_of(name))
+			(void)printf(" %s'\n\t\tverbs='yes", verbs_of(name));
 		(void)printf("'\n\t\targs='");
 		each_option(name, bash_with_arg);
 		(void)printf(" ' ;;\n");
@@ -117,13 +136,13 @@ static void put_bash(const char *me)
 	/* COMP_WORDBREAKS makes three words of --bind=/x. */
 	(void)printf("\tesac\n"
 		     "\t[[ -z $command ]] || for ((i++; i < COMP_CWORD; i++)); do\n"
-		     "\t\tif [[ ${COMP_WORDS[i]} != -* ]]; then return; fi # the image: what follows is the program's\n"
+		     "\t\t[[ ${COMP_WORDS[i]} == -* || $verbs ]] || return # the image: what follows is the program's\n"
 		     "\t\t[[ \" $args\" == *\" ${COMP_WORDS[i]} \"* ]] || continue\n"
 		     "\t\t((i++))\n"
 		     "\t\t[[ ${COMP_WORDS[i]} != = ]] || ((i++))\n"
 		     "\t\t((i < COMP_CWORD)) || return # an argument: a file\n"
 		     "\tdone\n"
-		     "\tcase $command,$cur in ,* | help,* | completion,* | config,* | *,-*)\n"
+		     "\tcase $command,$verbs,$cur in ,,* | help,,* | *,yes,* | *,,-*)\n"
 		     "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\") ;;\n"
 		     "\tesac\n}\n"
 		     "complete -o default -o bashdefault -F _%s %s\n", me, me);
@@ -160,18 +179,18 @@ static void put_zsh(const char *me)
 		     "case $state in\n"
 		     "command) _describe command commands ;;\n"
 		     "argument)\n\tcase $words[1] in\n"
-		     "\thelp) _describe command commands ;;\n"
-		     "\tcompletion) _values shell bash zsh fish ;;\n"
-		     "\tconfig) _values command show ;;\n");
+		     "\thelp) _describe command commands ;;\n");
 	for (size_t i = 0; i < command_count; i++) {
 		const char *name = commands[i].name;
 
-		if (strcmp(name, "help") == 0 || strcmp(name, "completion") == 0 || strcmp(name, "config") == 0)
+		if (strcmp(name, "help") == 0)
 			continue;
 		(void)printf("\t%s)\n\t\t_arguments -S", name);
 		each_option(name, zsh_word);
-		/* "(-)": no option after the image, what follows is the program's */
-		(void)printf(" \\\n\t\t\t'(-)1:file:_files' '*:file:_files' ;;\n");
+		if (verbs_of(name))
+			(void)printf(" \\\n\t\t\t'1:command:(%s)' '*:file:_files' ;;\n", verbs_of(name));
+		else /* "(-)": no option after the image, what follows is the program's */
+			(void)printf(" \\\n\t\t\t'(-)1:file:_files' '*:file:_files' ;;\n");
 	}
 	(void)printf("\tesac ;;\nesac\n");
 }
@@ -262,8 +281,11 @@ static void put_fish(const char *me)
 	fish_commands(me, "help");
 	for (size_t i = 0; i < command_count; i++)
 		each_option(commands[i].name, fish_word);
-	(void)printf("complete -c %s -n __%s_at_completion -f -a 'bash zsh fish'\n"
-		     "complete -c %s -n __%s_at_config -f -a show\n", me, me, me, me);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		(void)printf("complete -c %s -n ", me);
+		fish_test(verbs[i].command);
+		(void)printf("%s -a '%s'\n", verbs[i].files ? "" : " -f", verbs[i].words);
+	}
 }
 
 int cmd_completion(int argc, char **argv)

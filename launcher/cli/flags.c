@@ -26,6 +26,22 @@ const struct flag_local flag_locals[] = {
 	{ "inspect", "app", 0, "NAME", "of this app, not of the image" },
 	{ "inspect", "json", 'j', NULL, "write JSON" },
 	{ "doctor", "json", 'j', NULL, "write a JSON array of what was found" },
+	{ "sif", "json", 'j', NULL, "list, header, info: write JSON" },
+	{ "sif", "force", 'F', NULL, "new: replace a file that exists" },
+	{ "sif", "zero", 0, NULL, "del: overwrite the bytes, which stay in the file else" },
+	{ "sif", "compact", 0, NULL, "del: shorten the file where nothing is left at its end" },
+	{ "sif", "datatype", 0, "NUMBER", "add: 1 definition, 2 variables, 3 labels, 4 partition, 5 signature, "
+					  "6 JSON, 7 any, 8 crypto message, 9 SBOM, 10 OCI index, 11 OCI blob" },
+	{ "sif", "filename", 0, "NAME", "add: the object's name" },
+	{ "sif", "groupid", 0, "NUMBER", "add: the object's group; 0, as without: none" },
+	{ "sif", "link", 0, "NUMBER", "add: the object that it belongs to" },
+	{ "sif", "alignment", 0, "BYTES", "add: where it may begin; 4096 for partitions, else 1" },
+	{ "sif", "parttype", 0, "NUMBER", "add, of a partition: 1 system, 2 primary system, 3 data, 4 overlay" },
+	{ "sif", "partfs", 0, "NUMBER", "add, of a partition: 1 squashfs, 2 ext3, 3 archive, 4 raw" },
+	{ "sif", "partarch", 0, "ARCH", "add, of a partition: amd64, arm64 ..., or Apptainer's number" },
+	{ "sif", "sbomformat", 0, "NAME", "add, of an SBOM: spdx-json, cyclonedx-json ..." },
+	{ "sif", "signhash", 0, "NUMBER", "add, of a signature: 1 SHA256, 2 SHA384, 3 SHA512" },
+	{ "sif", "signentity", 0, "FINGERPRINT", "add, of a signature: who made it" },
 	{ "run-help", "app", 0, "NAME", "of this app, not of the image" },
 };
 const size_t flag_local_count = ARRAY_SIZE(flag_locals);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * image_main.c - berth-image: `berth build`, `berth inspect` and `berth run-help`, see cmd_image.c.
+ * image_main.c - berth-image: `berth build`, `inspect`, `run-help` and `sif`, see cmd_image.c.
  *
  * Runs as:  the calling user, started by berth, which has checked descriptors and rights.
  */
@@ -24,6 +24,7 @@ static const struct {
 	{ "build", cmd_build },
 	{ "inspect", cmd_inspect },
 	{ "run-help", cmd_run_help },
+	{ "sif", cmd_sif },
 };
 
 /* The help is made from berth's tables, which this program does not have. */
