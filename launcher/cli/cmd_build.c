@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "launcher/cli/absent.h"
+#include "launcher/cli/build_metadata.h"
 #include "launcher/cli/cli.h"
 #include "launcher/cli/epoch.h"
 #include "launcher/cli/status.h"
+#include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
 #include "libimage/build/build.h"
@@ -75,6 +77,7 @@ int cmd_build(int argc, char **argv)
 	char berth_word[] = "berth", help_word[] = "help", build_word[] = "build";
 	char *help_argv[] = { berth_word, help_word, build_word, NULL };
 	struct berth_err err = BERTH_ERR_INIT;
+	cleanup(build_metadata_done) struct build_metadata meta = { .n = 0 };
 	struct build_result res;
 	bool help = false;
 
@@ -82,6 +85,10 @@ int cmd_build(int argc, char **argv)
 		return cli_fail("build", &err);
 	if (help)
 		return cmd_help(3, help_argv);
+	if (build_metadata(argv[optind + 1], opt.epoch, &meta, &err) < 0)
+		return cli_fail("build", &err);
+	opt.objects = meta.v;
+	opt.nobjects = meta.n;
 	if (build_sif_from_dir(argv[optind + 1], argv[optind], &opt, &res, &err) < 0)
 		return cli_fail("build", &err);
 	report(argv[optind], &res);

@@ -37,6 +37,7 @@ void image_files_done(struct image_files *f)
 {
 	f->worker = squash_worker_free(f->worker);
 	f->fs = squash_close(f->fs);
+	sif_metadata_done(&f->metadata);
 	cleanup_close_fn(&f->fd);
 }
 
@@ -79,6 +80,10 @@ static int open_image(const char *path, struct image_files *f, struct berth_err 
 	if (image_pin_read(f->fd, &pin, err) < 0)
 		return berth_context(err, "'%s'", path);
 	if (pin.kind == IMAGE_DIR)
+		return 0;
+	if (pin.kind == IMAGE_SIF && sif_metadata_read(f->fd, &f->metadata, err) < 0)
+		return berth_context(err, "'%s'", path);
+	if (f->metadata.complete)
 		return 0;
 	if (find_squash(f->fd, pin.kind, &at, &size, err) < 0 || squash_open(f->fd, at, size, &f->fs, err) < 0 ||
 	    squash_share(&f->fs, 1, CACHE_BYTES, 1, err) < 0 || squash_worker_new(&f->fs, 1, &f->worker, err) < 0)
@@ -241,10 +246,18 @@ static int read_in_squash(const struct image_files *f, const char *path, char *b
 
 int image_files_read(const struct image_files *f, const char *path, struct strbuf *ret, struct berth_err *err)
 {
-	cleanup_free char *buf = malloc(IMAGE_FILE_MAX + 1);
+	const struct strbuf *known = sif_metadata_find(&f->metadata, path);
+	cleanup_free char *buf = NULL;
 	size_t n = 0;
 	int rc;
 
+	if (known) {
+		strbuf_add(ret, known->text ? known->text : "", known->len);
+		return strbuf_ok(ret) ? 1 : no_memory(err);
+	}
+	if (f->metadata.complete)
+		return 0;
+	buf = malloc(IMAGE_FILE_MAX + 1);
 	if (!buf)
 		return no_memory(err);
 	rc = f->fs ? read_in_squash(f, path, buf, &n, err) : read_in_dir(f, path, buf, &n, err);
@@ -303,8 +316,12 @@ static int by_name(const void *a, const void *b)
 
 int image_files_list(const struct image_files *f, const char *path, struct strlist *ret, struct berth_err *err)
 {
-	int rc = f->fs ? list_squash(f, path, ret, err) : list_dir(f, path, ret, err);
+	int rc;
 
+	if (f->metadata.complete)
+		rc = sif_metadata_list(&f->metadata, path, ret);
+	else
+		rc = f->fs ? list_squash(f, path, ret, err) : list_dir(f, path, ret, err);
 	if (rc < 0)
 		return -1;
 	if (!strlist_ok(ret))

@@ -3,11 +3,13 @@
  * image_files.h - read a few files of an image without entering or mounting it.
  *
  * Runs as:  the user, in berth-image. Of a SIF or squashfs file the squashfs reader is used, which
- *           believes nothing of it; in a directory links stay inside.
+ *           believes nothing of it; in a directory links stay inside. Of a SIF file whose builder left
+ *           what inspect shows beside the partition (sif_metadata.h) that is read instead.
  */
 #ifndef BERTH_IMAGE_FILES_H
 #define BERTH_IMAGE_FILES_H
 
+#include "launcher/cli/sif_metadata.h"
 #include "libimage/base/str.h"
 
 struct berth_err;
@@ -18,7 +20,8 @@ enum { IMAGE_FILE_MAX = 1024 * 1024 }; /* LIMIT: bytes of a file that is shown; 
 
 struct image_files {
 	int fd; /* the directory, or the image file */
-	struct squash *fs; /* NULL: a directory */
+	struct sif_metadata metadata;
+	struct squash *fs; /* NULL: a directory, or all is in 'metadata' */
 	struct squash_worker *worker;
 };
 

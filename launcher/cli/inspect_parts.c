@@ -9,6 +9,7 @@
 
 #include "launcher/cli/image_files.h"
 #include "launcher/cli/inspect_parts.h"
+#include "launcher/cli/json_text.h"
 #include "launcher/cli/labels.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -46,6 +47,7 @@ struct inspect {
 	struct strbuf *out;
 	unsigned int indent; /* of JSON; 0: text */
 	bool first;	     /* of the JSON object's members */
+	const struct inspect_built *built; /* then without space; or NULL */
 };
 
 static void inspect_done(struct inspect *i)
@@ -89,13 +91,21 @@ static void put_text(struct inspect *in, const char *text, size_t n)
 		strbuf_puts(in->out, "\n");
 }
 
-static void put_key(struct inspect *in, const char *key)
+static void new_line(struct inspect *in)
 {
-	strbuf_puts(in->out, in->first ? "\n" : ",\n");
+	if (in->built)
+		return;
+	strbuf_puts(in->out, "\n");
 	for (unsigned int i = 0; i < in->indent; i++)
 		strbuf_puts(in->out, "\t");
-	labels_put_string(in->out, key, strlen(key));
-	strbuf_puts(in->out, ": ");
+}
+
+static void put_key(struct inspect *in, const char *key)
+{
+	strbuf_puts(in->out, in->first ? "" : ",");
+	new_line(in);
+	json_put_string(in->out, key, strlen(key));
+	strbuf_puts(in->out, in->built ? ":" : ": ");
 	in->first = false;
 }
 
@@ -110,13 +120,16 @@ static void open_object(struct inspect *in, const char *key)
 static void close_object(struct inspect *in)
 {
 	in->indent--;
-	if (!in->first) {
-		strbuf_puts(in->out, "\n");
-		for (unsigned int i = 0; i < in->indent; i++)
-			strbuf_puts(in->out, "\t");
-	}
+	if (!in->first)
+		new_line(in);
 	strbuf_puts(in->out, "}");
 	in->first = false;
+}
+
+static void trim(struct strbuf *text)
+{
+	while (text->len > 0 && text->text[text->len - 1] == '\n')
+		text->text[--text->len] = '\0';
 }
 
 /* Read a file as others show it: without the newlines at its end. */
@@ -124,8 +137,8 @@ static int read_part(const struct inspect *in, const char *path, struct strbuf *
 {
 	int rc = path ? image_files_read(&in->files, path, ret, err) : no_memory(err);
 
-	while (rc > 0 && ret->len > 0 && ret->text[ret->len - 1] == '\n')
-		ret->text[--ret->len] = '\0';
+	if (rc > 0)
+		trim(ret);
 	return rc;
 }
 
@@ -137,11 +150,16 @@ static int put_file(struct inspect *in, const char *dir, const char *file, const
 
 	if (rc < 0)
 		return -1;
+	if (in->built && strcmp(key, "deffile") == 0 && strcmp(dir, SING_DIR) == 0) {
+		strbuf_done(&text);
+		strbuf_puts(&text, in->built->definition);
+		trim(&text);
+	}
 	if (text.len == 0)
 		return 0;
 	if (in->indent > 0) {
 		put_key(in, key);
-		labels_put_string(in->out, text.text, text.len);
+		json_put_string(in->out, text.text, text.len);
 	} else {
 		put_text(in, text.text, text.len);
 	}
@@ -174,7 +192,7 @@ static int put_environment(struct inspect *in, const char *dir, struct berth_err
 			if (!any)
 				open_object(in, "environment");
 			put_key(in, path);
-			labels_put_string(in->out, text.text ? text.text : "", text.len);
+			json_put_string(in->out, text.text ? text.text : "", text.len);
 		} else {
 			strbuf_puts(in->out, "=== ");
 			put_text(in, path, strlen(path));
@@ -190,19 +208,45 @@ static int put_environment(struct inspect *in, const char *dir, struct berth_err
 	return 0;
 }
 
-static int put_labels(struct inspect *in, const char *dir, struct berth_err *err)
+/* The builder's labels in place of those of the same names, all sorted. */
+static void join_labels(const struct strlist *own, const struct strlist *built, struct strlist *ret)
+{
+	for (size_t i = 0, k = 0; i < own->n || k < built->n;) {
+		int c = i >= own->n ? 1 : k >= built->n ? -1 : strcmp(own->v[i], built->v[k]);
+		const struct strlist *from = c < 0 ? own : built;
+		size_t at = c < 0 ? i : k;
+
+		strlist_add(ret, from->v[at]);
+		strlist_add(ret, from->v[at + 1]);
+		i += c <= 0 ? 2 : 0;
+		k += c >= 0 ? 2 : 0;
+	}
+}
+
+static int read_labels(struct inspect *in, const char *dir, struct strlist *ret, struct berth_err *err)
 {
 	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
-	cleanup(strlist_done) struct strlist labels = STRLIST_INIT;
+	cleanup(strlist_done) struct strlist own = STRLIST_INIT;
+	bool built = in->built && strcmp(dir, SING_DIR) == 0;
 	cleanup_free char *path = join(dir, "labels.json");
-	int rc = read_part(in, path, &text, err);
 
-	if (rc < 0)
+	if (read_part(in, path, &text, err) < 0)
 		return -1;
-	if (text.len == 0)
-		return 0;
-	if (labels_parse(text.text, text.len, &labels, err) < 0)
+	if (text.len > 0 && labels_parse(text.text, text.len, built ? &own : ret, err) < 0)
 		return berth_context(err, "'%s'", path);
+	if (built)
+		join_labels(&own, in->built->labels, ret);
+	return strlist_ok(ret) ? 0 : no_memory(err);
+}
+
+static int put_labels(struct inspect *in, const char *dir, struct berth_err *err)
+{
+	cleanup(strlist_done) struct strlist labels = STRLIST_INIT;
+
+	if (read_labels(in, dir, &labels, err) < 0)
+		return -1;
+	if (labels.n == 0)
+		return 0;
 	if (in->indent > 0)
 		open_object(in, "labels");
 	for (size_t i = 0; i < labels.n; i += 2) {
@@ -210,7 +254,7 @@ static int put_labels(struct inspect *in, const char *dir, struct berth_err *err
 
 		if (in->indent > 0) {
 			put_key(in, labels.v[i]);
-			labels_put_string(in->out, labels.v[i + 1], strlen(labels.v[i + 1]));
+			json_put_string(in->out, labels.v[i + 1], strlen(labels.v[i + 1]));
 			continue;
 		}
 		if (asprintf(&line, "%s: %s", labels.v[i], labels.v[i + 1]) < 0) {
@@ -317,6 +361,34 @@ static int put_app(struct inspect *in, const char *app, struct berth_err *err)
 	return 0;
 }
 
+static int put_image(struct inspect *in, const char *path, const char *app, bool json, struct berth_err *err)
+{
+	if (image_files_open(path, &in->files, err) < 0)
+		return -1;
+	if (json) {
+		strbuf_puts(in->out, "{");
+		in->indent = 1;
+		open_object(in, "data");
+		open_object(in, "attributes");
+	}
+	if (app) {
+		if (put_app(in, app, err) < 0)
+			return -1;
+	} else {
+		if (((in->parts & PART_APPS) && put_apps(in, err) < 0) || put_parts(in, SING_DIR, err) < 0)
+			return -1;
+	}
+	if (json) {
+		close_object(in);
+		close_object(in);
+		put_key(in, "type");
+		strbuf_puts(in->out, "\"container\"");
+		close_object(in);
+		strbuf_puts(in->out, in->built ? "" : "\n");
+	}
+	return strbuf_ok(in->out) ? 0 : no_memory(err);
+}
+
 int inspect_parts(const char *path, const char *app, unsigned int parts, bool json, struct strbuf *out,
 		  struct berth_err *err)
 {
@@ -324,26 +396,14 @@ int inspect_parts(const char *path, const char *app, unsigned int parts, bool js
 		.files = IMAGE_FILES_INIT, .parts = parts, .out = out, .first = true,
 	};
 
-	if (image_files_open(path, &in.files, err) < 0)
-		return -1;
-	if (json) {
-		strbuf_puts(out, "{");
-		in.indent = 1;
-		open_object(&in, "data");
-		open_object(&in, "attributes");
-	}
-	if (app) {
-		if (put_app(&in, app, err) < 0)
-			return -1;
-	} else {
-		if (((parts & PART_APPS) && put_apps(&in, err) < 0) || put_parts(&in, SING_DIR, err) < 0)
-			return -1;
-	}
-	if (json) {
-		close_object(&in);
-		close_object(&in);
-		put_key(&in, "type");
-		strbuf_puts(out, "\"container\"\n}\n");
-	}
-	return strbuf_ok(out) ? 0 : no_memory(err);
+	return put_image(&in, path, app, json, err);
+}
+
+int inspect_built(const char *path, const struct inspect_built *built, struct strbuf *out, struct berth_err *err)
+{
+	cleanup(inspect_done) struct inspect in = {
+		.files = IMAGE_FILES_INIT, .parts = PART_ALL, .out = out, .first = true, .built = built,
+	};
+
+	return put_image(&in, path, NULL, true, err);
 }

@@ -33,4 +33,13 @@ enum inspect_part {
 int inspect_parts(const char *path, const char *app, unsigned int parts, bool json, struct strbuf *out,
 		  struct berth_err *err);
 
+/* What a builder says of an image that is not in the directory it is made of. */
+struct inspect_built {
+	const char *definition;
+	const struct strlist *labels; /* name, value, sorted by name; they go before the directory's own */
+};
+
+/* Append all parts of the directory 'path', as the image that is made of it will have them: one line of JSON. */
+int inspect_built(const char *path, const struct inspect_built *built, struct strbuf *out, struct berth_err *err);
+
 #endif

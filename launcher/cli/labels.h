@@ -16,12 +16,9 @@ struct berth_err;
 
 /*
  * Add name, value, name, value ... to 'ret', sorted by name; of a name that stands twice the last
- * counts. Strings come as UTF-8; a lone half of a surrogate pair as U+FFFD.
+ * counts. Strings come as json_string() has them.
  * Fails: BERTH_EIMAGE, BERTH_ESYS no memory.
  */
 int labels_parse(const char *text, size_t n, struct strlist *ret, struct berth_err *err);
-
-/* Append 'n' bytes as a JSON string; bytes that are not UTF-8 come as U+FFFD. */
-void labels_put_string(struct strbuf *out, const char *text, size_t n);
 
 #endif

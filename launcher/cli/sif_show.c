@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "launcher/cli/labels.h"
+#include "launcher/cli/json_text.h"
 #include "launcher/cli/sif_show.h"
 #include "libimage/base/cleanup.h"
 
@@ -69,7 +69,7 @@ static void put_rows(struct strbuf *out, const struct rows *r, bool json, int in
 		if (r->v[i].bare)
 			strbuf_puts(out, value);
 		else
-			labels_put_string(out, value, strlen(value));
+			json_put_string(out, value, strlen(value));
 	}
 	if (json)
 		strbuf_puts(out, "}");

@@ -10,9 +10,20 @@
 #define BERTH_BUILD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct berth_err;
+
+/* What a SIF file has beside the root file system, in this order, before it. */
+struct build_object {
+	int32_t type;	  /* enum sif_type */
+	const char *name; /* or NULL */
+	const void *bytes;
+	size_t n;
+};
+
+enum { BUILD_OBJECTS_MAX = 8 }; /* LIMIT: a definition and a few JSON texts */
 
 struct build_options {
 	bool force;	      /* replace a file that is there */
@@ -20,6 +31,8 @@ struct build_options {
 	bool keep_devices;    /* else device nodes are left out */
 	int64_t epoch;	      /* no time is later than this; -1: files keep theirs */
 	unsigned int workers; /* 0: one a processor */
+	const struct build_object *objects;
+	size_t nobjects;
 };
 
 struct build_result {

@@ -30,9 +30,18 @@ setup()
 	printf 'foo help\n' >"$IMAGE/scif/apps/foo/scif/runscript.help"
 	printf '{"app": "label"}' >"$IMAGE/scif/apps/foo/scif/labels.json"
 	chmod -R a+rX "$IMAGE"
-	as_user berth -q build "$SCRATCH/image.sif" "$IMAGE"
-	mksquashfs "$IMAGE" "$SCRATCH/image.sqfs" -all-root -quiet -no-progress >/dev/null
+	make_files
+	as_user berth -q build "$SCRATCH/built.sif" "$IMAGE"
+}
+
+# A squashfs file, and a SIF file that has nothing beside it, as others make them.
+make_files()
+{
+	mksquashfs "$IMAGE" "$SCRATCH/image.sqfs" -all-root -quiet -no-progress -noappend >/dev/null
 	chmod 0644 "$SCRATCH/image.sqfs"
+	as_user berth sif new -F "$SCRATCH/image.sif"
+	as_user berth sif add "$SCRATCH/image.sif" "$SCRATCH/image.sqfs" --groupid 1 \
+		--datatype 4 --parttype 2 --partfs 1 --partarch "$(dpkg --print-architecture | sed s/ppc64el/ppc64le/)"
 }
 
 teardown()
@@ -90,6 +99,53 @@ assert a["environment"]["/.singularity.d/env/90-environment.sh"] == "export A=1"
 assert json.loads(sys.argv[1])["data"]["attributes"]["runscript"] == "\ufffd\x1b[2J\"\\"' "$output"
 }
 
+@test "an image that berth built says what it was made of, and inspect reads nothing else of it" {
+	local own all wrong
+
+	own=$(as_user berth inspect -l "$IMAGE")
+	run as_user berth inspect -l "$SCRATCH/built.sif"
+	assert_success
+	[ "$(grep -v '^org\.' <<<"$output")" = "$own" ] || fail "other labels than the directory's"
+	assert_output '^org\.label-schema\.usage\.singularity\.deffile\.bootstrap: localimage$'
+	assert_output "^org\.label-schema\.usage\.singularity\.deffile\.from: $IMAGE\$"
+	run as_user berth inspect -d "$SCRATCH/built.sif"
+	assert_success $'bootstrap: localimage\nfrom: '"$IMAGE"
+	run as_user berth sif list "$SCRATCH/built.sif"
+	[ "$(awk -F'|' '/^[0-9]/ { print $1 $2 $5 }' <<<"$output" | tr -d ' ' | sed 's,/[a-z0-9]*),),')" = \
+		$'11Def.FILE\n21JSON.Generic\n31FS(Squashfs/*System)' ] || fail "other objects, or in another order"
+	all=$(as_user berth inspect --all "$SCRATCH/built.sif")
+	[ "$(as_user berth inspect --all "$IMAGE" | grep -v '"b": "two\|"deffile"')" = \
+		"$(grep -v '"org\.\|"b": "two\|"deffile"' <<<"$all")" ] || fail "the rest is not the directory's"
+	as_user berth sif dump 2 "$SCRATCH/built.sif" | python3 -c 'import json, sys
+assert json.load(sys.stdin) == json.loads(sys.argv[1])' "$all"
+	# The file system is damaged, and nobody looks; so is what inspect reads, and the other is looked into.
+	cp "$SCRATCH/built.sif" "$SCRATCH/other.sif"
+	python3 - "$SCRATCH/built.sif" "$SCRATCH/other.sif" <<-'EOF'
+		import struct, sys
+		for name, slot, new in (sys.argv[1], 2, b"xxxx"), (sys.argv[2], 1, b"[" + b" " * 3):
+		    with open(name, "r+b") as f:
+		        f.seek(4096 + 585 * slot + 17)
+		        f.seek(struct.unpack("<q", f.read(8))[0])
+		        f.write(new)
+	EOF
+	run as_user berth inspect --all "$SCRATCH/built.sif"
+	assert_success "$all"
+	run as_user berth run-help --app foo "$SCRATCH/built.sif"
+	assert_success 'foo help'
+	run as_user berth inspect -l "$SCRATCH/other.sif"
+	assert_success
+	assert_output 'inspect-metadata.json is none'
+	[ "$(tail -n +2 <<<"$output")" = "$own" ] || fail "not the labels of its file system"
+	run as_user berth inspect -d "$SCRATCH/other.sif"
+	assert_output 'from: ' # that of the object
+	for wrong in --runscript --app=foo; do
+		run as_user berth inspect "$wrong" "$SCRATCH/built.sif"
+		assert_success
+	done
+	run as_user berth inspect --app none -r "$SCRATCH/built.sif"
+	assert_failure 255 "no app 'none'"
+}
+
 @test "what is not there is left out; nothing of it drives a terminal" {
 	rm "$IMAGE"/.singularity.d/{runscript,runscript.help,labels.json}
 	run as_user berth inspect -r -l -H "$IMAGE"
@@ -112,8 +168,7 @@ assert json.loads(sys.argv[1])["data"]["attributes"]["runscript"] == "\ufffd\x1b
 	ln -sf /usr Singularity.d
 	mkdir "$IMAGE/etc"
 	rm runscript.help && mkfifo runscript.help
-	as_user berth -q build -F "$SCRATCH/image.sif" "$IMAGE"
-	mksquashfs "$IMAGE" "$SCRATCH/image.sqfs" -all-root -quiet -no-progress -noappend >/dev/null
+	make_files
 	shows '' inspect -r
 	shows '' inspect -t
 	shows '' inspect -H
@@ -123,7 +178,7 @@ assert json.loads(sys.argv[1])["data"]["attributes"]["runscript"] == "\ufffd\x1b
 @test "refused: labels that are none, files that are too large, apps and images that are not there" {
 	printf '{"a": 1}' >"$IMAGE/.singularity.d/labels.json"
 	head -c 1048577 /dev/zero >"$IMAGE/.singularity.d/test"
-	as_user berth -q build -F "$SCRATCH/image.sif" "$IMAGE"
+	as_user berth -q build -F "$SCRATCH/image.sif" "$IMAGE" # it can be made all the same
 	for IMAGE in "$IMAGE" "$SCRATCH/image.sif"; do
 		run as_user berth inspect -l "$IMAGE"
 		assert_failure 255 'no JSON object of strings'

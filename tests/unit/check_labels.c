@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "launcher/cli/json_text.h"
 #include "launcher/cli/labels.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -59,7 +60,7 @@ START_TEST(put)
 	static const char text[] = "a\"\\\n\t\r\x7f\x1b\xff\xc3\xbc\0z";
 	cleanup(strbuf_done) struct strbuf out = STRBUF_INIT;
 
-	labels_put_string(&out, text, sizeof(text) - 1);
+	json_put_string(&out, text, sizeof(text) - 1);
 	ck_assert_str_eq(out.text, "\"a\\\"\\\\\\n\\t\\u000d\\u007f\\u001b\xef\xbf\xbd\xc3\xbc\\u0000z\"");
 }
 END_TEST
