@@ -26,6 +26,9 @@ static const struct {
 	{ "site store", NULL },
 	{ "site store owner", "0" },
 	{ "cache limit", "0" },
+	{ "registry mirror", NULL },
+	{ "insecure registry", NULL },
+	{ "registry ca", NULL },
 };
 
 static void put(const char *key, size_t n, const char *value, const char *from)

@@ -21,6 +21,7 @@ const struct command commands[] = {
 	{ "run-help", "[--app NAME] IMAGE", "print what the image's author wrote about its use", cmd_image },
 	{ "sif", "list|header|info|dump|new|add|del|setprim [OPTIONS] [ID] FILE.sif [FILE]",
 	  "look into a SIF file, or change what it holds", cmd_image },
+	{ "registry", "login|logout|list [OPTIONS] [HOST]", "say who you are to a registry", cmd_image },
 	{ "config", "show", "print the site's settings that are in effect", cmd_config },
 	{ "completion", "bash|zsh|fish", "print what makes a shell complete berth's words", cmd_completion },
 	{ "doctor", "[--json] [IMAGE]", "say what of this host or an image stands in the way", cmd_doctor },

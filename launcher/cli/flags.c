@@ -42,6 +42,10 @@ const struct flag_local flag_locals[] = {
 	{ "sif", "sbomformat", 0, "NAME", "add, of an SBOM: spdx-json, cyclonedx-json ..." },
 	{ "sif", "signhash", 0, "NUMBER", "add, of a signature: 1 SHA256, 2 SHA384, 3 SHA512" },
 	{ "sif", "signentity", 0, "FINGERPRINT", "add, of a signature: who made it" },
+	{ "registry", "username", 'u', "NAME", "login: you, there" },
+	{ "registry", "password-stdin", 0, NULL, "login: read the password from standard input" },
+	{ "registry", "authfile", 0, "FILE", "keep logins there, not in Docker's file" },
+	{ "registry", "no-https", 0, NULL, "login: this registry has no TLS" },
 	{ "run-help", "app", 0, "NAME", "of this app, not of the image" },
 };
 const size_t flag_local_count = ARRAY_SIZE(flag_locals);

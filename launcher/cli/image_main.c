@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * image_main.c - berth-image: `berth build`, `inspect`, `run-help` and `sif`, see cmd_image.c.
+ * image_main.c - berth-image: `berth build`, `berth inspect`, `berth registry` and `berth run-help`, see cmd_image.c.
  *
  * Runs as:  the calling user, started by berth, which has checked descriptors and rights.
  */
@@ -23,6 +24,7 @@ static const struct {
 } image_commands[] = {
 	{ "build", cmd_build },
 	{ "inspect", cmd_inspect },
+	{ "registry", cmd_registry },
 	{ "run-help", cmd_run_help },
 	{ "sif", cmd_sif },
 };

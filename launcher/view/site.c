@@ -101,6 +101,19 @@ static int set_store_limit(void *arg, const char *value, struct berth_err *err)
 	if (num_parse_size(value, INT64_MAX, &s->store_limit) == 0)
 		return 0;
 	return berth_fail(err, BERTH_ECONFIG, 0, "'%s' is no size, as 500M or 20G", value);
+static int set_mirror(void *arg, const char *value, struct berth_err *err)
+{
+	return site_registry_mirror(&((struct site *)arg)->registry, value, err);
+}
+
+static int set_insecure(void *arg, const char *value, struct berth_err *err)
+{
+	return site_registry_insecure(&((struct site *)arg)->registry, value, err);
+}
+
+static int set_ca(void *arg, const char *value, struct berth_err *err)
+{
+	return site_registry_ca(&((struct site *)arg)->registry, value, err);
 }
 
 static const struct conf_key site_keys[] = {
@@ -111,6 +124,9 @@ static const struct conf_key site_keys[] = {
 	{ "site store", true, set_store },
 	{ "site store owner", false, set_store_owner },
 	{ "cache limit", false, set_store_limit },
+	{ "registry mirror", true, set_mirror },
+	{ "insecure registry", true, set_insecure },
+	{ "registry ca", false, set_ca },
 };
 
 static struct site site_defaults(void)
@@ -125,6 +141,7 @@ void site_done(struct site *s)
 {
 	bind_list_done(&s->binds);
 	strlist_done(&s->stores);
+	site_registry_done(&s->registry);
 }
 
 int site_load(struct site *ret, struct berth_err *err)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "launcher/view/site_registry.h"
 #include "launcher/view/spec.h"
 #include "libimage/base/str.h"
 
@@ -19,6 +20,7 @@ struct site {
 	struct strlist stores;	/* 'site store = DIR', any number: libimage/store/store.h */
 	uint32_t store_owner;	/* 'site store owner = UID'; default 0, root, who may always */
 	uint64_t store_limit;	/* 'cache limit = SIZE' of a user's own store; 0, the default: none */
+	struct site_registry registry;
 };
 
 /* Read BERTH_CONF (conf.h's checks), or take the defaults where there is no such file. */

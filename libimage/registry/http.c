@@ -296,7 +296,10 @@ static void explain(struct http_call *c, CURLcode rc)
 		break;
 	case CURLE_SSL_CONNECT_ERROR:
 		c->not_tls = true;
-		break;
+		berth_fail(&c->err, BERTH_ENET, 0, "%s", shown);
+		berth_hint(&c->err, "there may be no TLS there: --no-https does without, as does what the site calls "
+				    "an insecure registry, see berth.conf(5)");
+		return;
 	case CURLE_PEER_FAILED_VERIFICATION:
 		berth_fail(&c->err, BERTH_ENET, 0, "%s", shown);
 		berth_hint(&c->err, "the certificate is not of an authority that this host trusts; for one of "
@@ -311,7 +314,7 @@ static void explain(struct http_call *c, CURLcode rc)
 	default:
 		break;
 	}
-	c->lost = !c->not_tls;
+	c->lost = true;
 	berth_fail(&c->err, BERTH_ENET, 0, "%s", shown);
 }
 

@@ -58,6 +58,32 @@ static const struct {
 	{ "bind path /a\n", .ok = false },
 	{ "bindpath = /a\n", .ok = false },
 	{ "start timeout = 5\nstart timeout = 5\n", .ok = false },
+	{ "registry mirror = docker.io=m.site:5000\n", true, false, 30000, 8, 0 },
+	{ "registry mirror = docker.io = m.site/hub , docker.io\n", true, false, 30000, 8, 0 },
+	{ "registry mirror = a.b=m\nregistry mirror = a.b:5000=m\n", true, false, 30000, 8, 0 },
+	{ "insecure registry = [::1]:5000\ninsecure registry = a.b\n", true, false, 30000, 8, 0 },
+	{ "registry ca = /etc/ssl/ca.pem\n", true, false, 30000, 8, 0 },
+	{ "registry mirror = docker.io\n", .ok = false },
+	{ "registry mirror = =m.site\n", .ok = false },
+	{ "registry mirror = docker.io=\n", .ok = false },
+	{ "registry mirror = docker.io=m,\n", .ok = false },
+	{ "registry mirror = docker.io=m n\n", .ok = false },
+	{ "registry mirror = docker.io=https://m\n", .ok = false },
+	{ "registry mirror = docker.io=m/\n", .ok = false },
+	{ "registry mirror = docker.io=m/A\n", .ok = false },
+	{ "registry mirror = docker.io=m/a//b\n", .ok = false },
+	{ "registry mirror = docker.io=user@m\n", .ok = false },
+	{ "registry mirror = docker.io/x=m\n", .ok = false },
+	{ "registry mirror = a=m\nregistry mirror = A=n\n", .ok = false },
+	{ "registry mirror = docker.io=m\nregistry mirror = index.docker.io=n\n", .ok = false },
+	{ "insecure registry = http://a\n", .ok = false },
+	{ "insecure registry = a/b\n", .ok = false },
+	{ "insecure registry = a:\n", .ok = false },
+	{ "insecure registry = a:http\n", .ok = false },
+	{ "insecure registry = :5000\n", .ok = false },
+	{ "insecure registry = *.site\n", .ok = false },
+	{ "registry ca = ca.pem\n", .ok = false },
+	{ "registry ca = /a\nregistry ca = /b\n", .ok = false },
 	{ "bind path = /a\nnonsense\n", .ok = false }, /* what was read before is freed (ASan) */
 };
 
@@ -130,6 +156,7 @@ START_TEST(shipped_uncommented)
 	static const char *const keys[] = {
 		"\nbind path = ", "\nkernel mount = ", "\nstart timeout = ", "\nblock cache = ",
 		"\nsite store = ", "\nsite store owner = ", "\ncache limit = ",
+		"\nregistry mirror = ", "\ninsecure registry = ", "\nregistry ca = ",
 	};
 	cleanup(site_done) struct site s = { 0 };
 	cleanup(site_done) struct site plain = { 0 };
@@ -150,12 +177,42 @@ START_TEST(shipped_uncommented)
 }
 END_TEST
 
+static const struct {
+	const char *conf, *host, *places; /* "a b": what is asked, in order */
+} mirrors[] = {
+	{ "", "a.b", "" },
+	{ "registry mirror = a.b=m:5000\n", "a.b", "m:5000 " },
+	{ "registry mirror = a.b = m:5000/x , a.b\n", "A.B", "m:5000/x a.b " },
+	{ "registry mirror = a.b=m\n", "a.b:5000", "" },
+	{ "registry mirror = a.b=m\n", "b", "" },
+	{ "registry mirror = a.b=m\nregistry mirror = c=n\n", "c", "n " },
+	{ "registry mirror = docker.io=m/hub,docker.io\n", "registry-1.docker.io", "m/hub registry-1.docker.io " },
+	{ "registry mirror = docker.io=m\n", "index.docker.io", "m " },
+};
+
+START_TEST(mirror)
+{
+	cleanup(site_done) struct site s = { 0 };
+	cleanup(strlist_done) struct strlist found = STRLIST_INIT;
+	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct berth_err err = BERTH_ERR_INIT;
+
+	ck_assert_int_eq(site_parse("x", mirrors[_i].conf, strlen(mirrors[_i].conf), &s, &err), 0);
+	site_registry_mirrors(&s.registry, mirrors[_i].host, &found);
+	ck_assert(strlist_ok(&found));
+	for (size_t i = 0; i < found.n; i++)
+		strbuf_printf(&text, "%s ", found.v[i]);
+	ck_assert_str_eq(text.text ? text.text : "", mirrors[_i].places);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("site");
 
 	tcase_add_loop_test(tc, parse, 0, ARRAY_SIZE(cases));
 	tcase_add_test(tc, stores);
+	tcase_add_loop_test(tc, mirror, 0, ARRAY_SIZE(mirrors));
 	tcase_add_test(tc, shipped);
 	tcase_add_test(tc, shipped_uncommented);
 	return unit_run("site", tc);
