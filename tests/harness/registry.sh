@@ -14,6 +14,9 @@
 #   registry_blob DIR DIGEST where the registry keeps the bytes of a blob: for tests that spoil them
 #   registry_log DIR         what was asked: METHOD PATH STATUS, one request a line, without queries
 #   registry_down DIR        stops it, by its pid
+#   badregistry_up DIR [--tls]   one that misbehaves (badregistry.py); sets BAD_PLAIN, BAD_OTHER, BAD_TLS
+#                            to HOST:PORT and BAD_CA; what it was asked lies in DIR/requests.
+#                            registry_down ends it, too
 #   oci_image LAYOUT NAME [OPTION...] LAYER...    makes an image without any network; see
 #                                                 oci-image.py
 #
@@ -126,6 +129,30 @@ registry_blob()
 }
 
 registry_log() { sed -nE 's/.*"(GET|HEAD|PUT|POST|PATCH|DELETE) ([^ ?"]+)[^ "]* HTTP[^"]*" ([0-9]+).*/\1 \2 \3/p' "$1/access"; }
+
+# shellcheck disable=SC2034
+badregistry_up()
+{
+	local dir end=$((SECONDS + 60))
+
+	dir=$(readlink -f "$1") || return
+	[ "${2:-}" != --tls ] || registry_certificates "$dir" || return
+	: >"$dir/requests"
+	python3 "$REGISTRY_HARNESS/badregistry.py" "$dir" >"$dir/log" 2>&1 </dev/null 3>&- &
+	echo $! >"$dir/pid"
+	disown
+	until [ -e "$dir/ports" ]; do
+		if ! kill -0 "$(cat "$dir/pid")" 2>/dev/null || [ $SECONDS -ge $end ]; then
+			cat "$dir/log" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+	BAD_PLAIN=127.0.0.1:$(sed -n 's/^plain //p' "$dir/ports")
+	BAD_OTHER=localhost:$(sed -n 's/^other //p' "$dir/ports")
+	BAD_TLS=127.0.0.1:$(sed -n 's/^tls //p' "$dir/ports")
+	BAD_CA=$dir/ca.pem
+}
 
 oci_image() { python3 "$REGISTRY_HARNESS/oci-image.py" "$@"; }
 
