@@ -57,7 +57,6 @@ static const struct {
 	const char *name, *instead;
 } absent_commands[] = {
 	{ "pull", REGISTRY }, { "push", REGISTRY }, { "search", REGISTRY }, { "remote", REGISTRY },
-	{ "cache", "nothing is cached" },
 	{ "instance", "a room lives as long as its program: 'berth exec IMAGE PROGRAM &'" },
 	{ "overlay", READ_ONLY }, { "capability", PRIVILEGE },
 	{ "key", SIGNED }, { "keyserver", SIGNED }, { "sign", SIGNED }, { "verify", SIGNED },

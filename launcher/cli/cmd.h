@@ -26,6 +26,7 @@ int cmd_version(int argc, char **argv);
 int cmd_image(int argc, char **argv); /* those below, in berth-image */
 
 int cmd_build(int argc, char **argv);
+int cmd_cache(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_registry(int argc, char **argv);
 int cmd_run_help(int argc, char **argv);

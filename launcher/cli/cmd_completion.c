@@ -37,6 +37,8 @@ static const struct {
 } verbs[] = {
 	{ "completion", "bash zsh fish", false },
 	{ "config", "show", false },
+	{ "registry", "login logout list", false },
+	{ "cache", "list info clean verify path", false },
 	{ "sif", "list header info dump new add del setprim", true },
 };
 

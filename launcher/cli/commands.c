@@ -22,6 +22,8 @@ const struct command commands[] = {
 	{ "sif", "list|header|info|dump|new|add|del|setprim [OPTIONS] [ID] FILE.sif [FILE]",
 	  "look into a SIF file, or change what it holds", cmd_image },
 	{ "registry", "login|logout|list [OPTIONS] [HOST]", "say who you are to a registry", cmd_image },
+	{ "cache", "list|info|clean|verify|path [OPTIONS]", "show or clean what was downloaded and converted",
+	  cmd_image },
 	{ "config", "show", "print the site's settings that are in effect", cmd_config },
 	{ "completion", "bash|zsh|fish", "print what makes a shell complete berth's words", cmd_completion },
 	{ "doctor", "[--json] [IMAGE]", "say what of this host or an image stands in the way", cmd_doctor },

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * image_main.c - berth-image: `berth build`, `inspect`, `run-help` and `sif`, see cmd_image.c.
- * image_main.c - berth-image: `berth build`, `berth inspect`, `berth registry` and `berth run-help`, see cmd_image.c.
+ * image_main.c - berth-image: the subcommands about image files and the store, see cmd_image.c.
  *
  * Runs as:  the calling user, started by berth, which has checked descriptors and rights.
  */
@@ -23,6 +22,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } image_commands[] = {
 	{ "build", cmd_build },
+	{ "cache", cmd_cache },
 	{ "inspect", cmd_inspect },
 	{ "registry", cmd_registry },
 	{ "run-help", cmd_run_help },

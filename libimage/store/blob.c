@@ -28,7 +28,8 @@ void blob_lock_name(const struct digest *d, char ret[STORE_NAME_SIZE])
 }
 
 /* In one place. Returns 1, 0, or -1. */
-static int find_in(const struct place *p, const struct digest *d, uint64_t size, int *ret_fd, struct berth_err *err)
+static int find_in(const struct place *p, const struct digest *d, uint64_t size, int *ret_fd,
+		   struct berth_err *err)
 {
 	static const struct timespec now[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
 	cleanup_close int dir_fd = -1, fd = -1;
@@ -51,7 +52,8 @@ static int find_in(const struct place *p, const struct digest *d, uint64_t size,
 	return 1;
 }
 
-int store_blob_find(struct store *s, const struct digest *d, uint64_t size, int *ret_fd, struct berth_err *err)
+int store_blob_find(struct store *s, const struct digest *d, uint64_t size, int *ret_fd,
+		    struct berth_err *err)
 {
 	int rc = 0;
 
@@ -133,7 +135,7 @@ static int open_own(struct store_blob *b, struct berth_err *err)
 	    output_open_at(&b->out, dir_fd, digest_hex(&b->digest), b->path, b->s->file_mode, true, err) < 0)
 		return -1;
 	b->fd = fcntl(b->out.fd, F_DUPFD_CLOEXEC, 0);
-	return b->fd < 0 ? fail_write(b->path, errno, err) : 0;
+	return b->fd < 0 ? store_fail_write(b->path, errno, err) : 0;
 }
 
 /* We have the lock: what did an earlier try get? All of it is a blob. */
@@ -148,13 +150,13 @@ static int open_partial(struct store_blob *b, struct berth_err *err)
 		return -1;
 	b->fd = openat(b->partial_fd, b->partial, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, b->s->file_mode);
 	if (b->fd < 0 || fstat(b->fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return fail_write(b->path, errno, err);
+		return store_fail_write(b->path, errno, err);
 	if ((uint64_t)st.st_size > b->size) {
 		if (ftruncate(b->fd, 0) < 0)
-			return fail_write(b->path, errno, err);
+			return store_fail_write(b->path, errno, err);
 		st.st_size = 0;
 	}
-	if (st.st_size > 0 && hash_file(b->fd, (uint64_t)st.st_size, b->hasher, err) < 0)
+	if (st.st_size > 0 && store_hash(b->fd, (uint64_t)st.st_size, b->hasher, err) < 0)
 		return -1;
 	b->at = b->have = b->pushed = (uint64_t)st.st_size;
 	b->resumed = b->have > 0;
@@ -189,7 +191,7 @@ static int open_anonymous(struct store_blob *b, struct berth_err *err)
 		if (b->fd >= 0)
 			(void)unlink(name);
 	}
-	return b->fd < 0 ? fail_write(b->s->tmp, errno, err) : 0;
+	return b->fd < 0 ? store_fail_write(b->s->tmp, errno, err) : 0;
 }
 
 /* Begin 'b'. Returns 1 it is there, 0 it is to be got, 2 what there was is wrong and gone, or -1. */

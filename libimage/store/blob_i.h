@@ -24,7 +24,7 @@ struct store_blob {
 	struct hasher *hasher;
 	struct growth *growth;
 	struct store_lock lock;
-	int partial_fd;	     /* the directory partial/ */
+	int partial_fd; /* the directory partial/ */
 	char partial[STORE_NAME_SIZE];
 	struct output out;
 	char *path; /* for messages */

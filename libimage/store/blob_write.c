@@ -15,7 +15,7 @@
 
 enum { PUSH_BYTES = 8 << 20 }; /* so that there is little left to wait for at the end */
 
-int fail_write(const char *path, int sys, struct berth_err *err)
+int store_fail_write(const char *path, int sys, struct berth_err *err)
 {
 	berth_fail(err, sys == EACCES || sys == EPERM || sys == EROFS ? BERTH_EDENIED : BERTH_ESYS, sys,
 		   "cannot write to the store '%s'", path);
@@ -40,9 +40,10 @@ static int fail_other(struct store_blob *b, struct berth_err *err)
 	give_up(b);
 	berth_fail(err, BERTH_EIMAGE, 0, "'%.80s' is not what it should be: its bytes have another digest",
 		   b->digest.text);
-	return berth_hint(err, b->resumed ? "it was resumed, and is deleted now: the next try gets it anew"
-					  : "nothing of it was kept; the registry, or who is on the way to it, "
-					    "sent something else");
+	return berth_hint(err, b->resumed
+				   ? "it was resumed, and is deleted now: the next try gets it anew"
+				   : "nothing of it was kept; the registry, or who is on the way to it, "
+				     "sent something else");
 }
 
 /* The part of what comes that is there already; how much, or -1. */
@@ -55,7 +56,7 @@ static ssize_t compare_old(struct store_blob *b, const unsigned char *p, size_t 
 		size_t part = old - at < sizeof(buf) ? old - at : sizeof(buf);
 
 		if (fd_pread_full(b->fd, buf, part, (off_t)(b->at + at)) < 0)
-			return fail_write(b->path, errno, err);
+			return store_fail_write(b->path, errno, err);
 		if (memcmp(buf, p + at, part) != 0)
 			return fail_other(b, err);
 		at += part;
@@ -73,8 +74,10 @@ int store_blob_add(struct store_blob *b, const void *bytes, size_t n, struct ber
 		return berth_fail(err, BERTH_EBUG, 0, "'%.80s' has ended", b->digest.text);
 	if (n > b->size - b->at) { /* an unknown size is larger than all */
 		give_up(b);
-		berth_fail(err, BERTH_EIMAGE, 0, "'%.80s' is longer than %" PRIu64 " bytes", b->digest.text, b->size);
-		return berth_hint(err, "nothing of it was kept; the registry sent something else than it announced");
+		berth_fail(err, BERTH_EIMAGE, 0, "'%.80s' is longer than %" PRIu64 " bytes", b->digest.text,
+			   b->size);
+		return berth_hint(
+		    err, "nothing of it was kept; the registry sent something else than it announced");
 	}
 	old = compare_old(b, p, n, err);
 	if (old < 0)
@@ -89,13 +92,14 @@ int store_blob_add(struct store_blob *b, const void *bytes, size_t n, struct ber
 
 		/* What is kept would keep the disk full. */
 		give_up(b);
-		return fail_write(b->path, sys, err);
+		return store_fail_write(b->path, sys, err);
 	}
 	b->at += n;
 	b->have = b->at;
 	growth_set(b->growth, b->have);
 	if (b->have - b->pushed >= PUSH_BYTES && !b->s->anonymous) {
-		(void)sync_file_range(b->fd, (off_t)b->pushed, (off_t)(b->have - b->pushed), SYNC_FILE_RANGE_WRITE);
+		(void)sync_file_range(b->fd, (off_t)b->pushed, (off_t)(b->have - b->pushed),
+				      SYNC_FILE_RANGE_WRITE);
 		b->pushed = b->have;
 	}
 	return 0;
@@ -119,9 +123,8 @@ static int publish(struct store_blob *b, struct berth_err *err)
 	blob_dir(&b->digest, dir);
 	if (place_dir(&b->s->own, dir, b->s->dir_mode, &dir_fd, err) < 0)
 		return -1;
-	if (fdatasync(b->fd) < 0 ||
-	    renameat(b->partial_fd, b->partial, dir_fd, digest_hex(&b->digest)) < 0)
-		return fail_write(b->path, errno, err);
+	if (fdatasync(b->fd) < 0 || renameat(b->partial_fd, b->partial, dir_fd, digest_hex(&b->digest)) < 0)
+		return store_fail_write(b->path, errno, err);
 	return 0;
 }
 
@@ -134,8 +137,8 @@ int store_blob_finish(struct store_blob *b, struct berth_err *err)
 	if (b->at < b->have || (b->size != STORE_SIZE_UNKNOWN && b->at < b->size)) {
 		growth_end(b->growth, GROWTH_FAILED);
 		b->broken = true;
-		berth_fail(err, BERTH_ENET, 0, "'%.80s' ended early: %" PRIu64 " bytes of %" PRIu64, b->digest.text,
-			   b->at, b->size != STORE_SIZE_UNKNOWN ? b->size : b->have);
+		berth_fail(err, BERTH_ENET, 0, "'%.80s' ended early: %" PRIu64 " bytes of %" PRIu64,
+			   b->digest.text, b->at, b->size != STORE_SIZE_UNKNOWN ? b->size : b->have);
 		return berth_hint(err, "what there is of it is kept: the next try goes on there");
 	}
 	if (hasher_end(b->hasher, &got) < 0) {

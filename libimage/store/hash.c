@@ -9,7 +9,7 @@
 #include "libimage/ref/hasher.h"
 #include "libimage/store/store_i.h"
 
-int hash_file(int fd, uint64_t bytes, struct hasher *h, struct berth_err *err)
+int store_hash(int fd, uint64_t bytes, struct hasher *h, struct berth_err *err)
 {
 	cleanup_free void *buf = malloc(STORE_READ_BYTES);
 	uint64_t at = 0;
@@ -18,8 +18,9 @@ int hash_file(int fd, uint64_t bytes, struct hasher *h, struct berth_err *err)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read the store");
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	while (at < bytes) {
-		ssize_t n = pread(fd, buf, bytes - at < STORE_READ_BYTES ? (size_t)(bytes - at) : STORE_READ_BYTES,
-				  (off_t)at);
+		ssize_t n =
+		    pread(fd, buf, bytes - at < STORE_READ_BYTES ? (size_t)(bytes - at) : STORE_READ_BYTES,
+			  (off_t)at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -33,13 +34,13 @@ int hash_file(int fd, uint64_t bytes, struct hasher *h, struct berth_err *err)
 	return 0;
 }
 
-int hash_whole(int fd, const char *algorithm, struct digest *ret, struct berth_err *err)
+int store_hash_whole(int fd, const char *algorithm, struct digest *ret, struct berth_err *err)
 {
 	cleanup(hasher_freep) struct hasher *h = hasher_new(algorithm);
 
 	if (!h)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot hash the store");
-	if (hash_file(fd, UINT64_MAX, h, err) < 0)
+	if (store_hash(fd, UINT64_MAX, h, err) < 0)
 		return -1;
 	return hasher_end(h, ret) < 0 ? berth_fail(err, BERTH_ESYS, ENOMEM, "cannot hash the store") : 0;
 }

@@ -24,13 +24,13 @@ struct store_image {
 	int dir_fd, fd; /* fd: of what is there, once it is */
 };
 
-bool key_is_valid(const char *key, size_t n)
+bool store_key_is_valid(const char *key, size_t n)
 {
 	return n == STORE_KEY_SIZE - 1 && strspn(key, "0123456789abcdef") >= n;
 }
 
-int store_image_key(const struct digest *manifest, const char *platform, const char *how, char ret[STORE_KEY_SIZE],
-		    struct berth_err *err)
+int store_image_key(const struct digest *manifest, const char *platform, const char *how,
+		    char ret[STORE_KEY_SIZE], struct berth_err *err)
 {
 	cleanup(strbuf_done) struct strbuf b = STRBUF_INIT;
 	struct digest d;
@@ -47,7 +47,7 @@ int store_image_key(const struct digest *manifest, const char *platform, const c
 
 static int check_key(const char *key, struct berth_err *err)
 {
-	if (key_is_valid(key, strlen(key)))
+	if (store_key_is_valid(key, strlen(key)))
 		return 0;
 	return berth_fail(err, BERTH_EBUG, 0, "'%.80s' is no image's key", key);
 }
@@ -61,7 +61,8 @@ static char *path_in(const struct place *p, const char *file)
 }
 
 /* In one place. Returns 1, 0, or -1. */
-static int find_in(const struct place *p, const char *key, int *ret_fd, char **ret_path, struct berth_err *err)
+static int find_in(const struct place *p, const char *key, int *ret_fd, char **ret_path,
+		   struct berth_err *err)
 {
 	static const struct timespec now[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
 	cleanup_close int dir_fd = -1, fd = -1;
@@ -121,7 +122,7 @@ static int open_anonymous(struct store_image *i, struct berth_err *err)
 {
 	i->out.path = i->out.name = i->s->tmp;
 	i->out.fd = open(i->s->tmp, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
-	return i->out.fd < 0 ? fail_write(i->s->tmp, errno, err) : 0;
+	return i->out.fd < 0 ? store_fail_write(i->s->tmp, errno, err) : 0;
 }
 
 static int begin(struct store_image *i, struct berth_err *err)
@@ -177,20 +178,29 @@ struct output *store_image_output(struct store_image *i)
 	return &i->out;
 }
 
-/* Put the description there; one without an image is removed by housekeeping. */
+static bool is_there(const struct store_image *i, const char *name)
+{
+	return faccessat(i->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * Put the description there; one without an image is removed by housekeeping. What there is of one now was
+ * left by a kill, or is another's who makes the same where there are no locks.
+ */
 static int write_note(struct store_image *i, const struct store_meta *m, struct berth_err *err)
 {
 	cleanup(output_close) struct output note = OUTPUT_INIT;
 	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
 
-	meta_format(m, &text);
+	note_format(m, &text);
 	if (!strbuf_ok(&text))
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot describe '%s'", i->path);
-	if (output_open_at(&note, i->dir_fd, i->note, i->path, i->s->file_mode, true, err) < 0)
-		return -1;
+	(void)unlinkat(i->dir_fd, i->note, 0);
+	if (output_open_at(&note, i->dir_fd, i->note, i->path, i->s->file_mode, false, err) < 0)
+		return is_there(i, i->note) ? 0 : -1;
 	if (fd_write_full(note.fd, text.text, text.len) < 0)
-		return fail_write(i->path, errno, err);
-	return output_publish(&note, true, err);
+		return store_fail_write(i->path, errno, err);
+	return output_publish(&note, false, err) == 0 || is_there(i, i->note) ? 0 : -1;
 }
 
 static int publish(struct store_image *i, const struct store_meta *m, struct berth_err *err)
@@ -199,10 +209,10 @@ static int publish(struct store_image *i, const struct store_meta *m, struct ber
 	struct stat st;
 
 	if (fstat(i->out.fd, &st) < 0)
-		return fail_write(i->path, errno, err);
+		return store_fail_write(i->path, errno, err);
 	/* The disk and the processor both have something to do: the file is hashed while it is written. */
 	(void)sync_file_range(i->out.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	if (hash_whole(i->out.fd, "sha256", &v.sum, err) < 0)
+	if (store_hash_whole(i->out.fd, "sha256", &v.sum, err) < 0)
 		return -1;
 	v.bytes = (uint64_t)st.st_size;
 	v.made = (int64_t)time(NULL);
@@ -212,7 +222,7 @@ static int publish(struct store_image *i, const struct store_meta *m, struct ber
 	if (output_publish(&i->out, false, err) == 0)
 		return 0;
 	/* No locks here, and somebody was quicker? */
-	return faccessat(i->dir_fd, i->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -1;
+	return is_there(i, i->file) ? 0 : -1;
 }
 
 int store_image_publish(struct store_image *i, const struct store_meta *m, struct berth_err *err)

@@ -47,7 +47,17 @@ static bool is_locked(int dir_fd, const char *name)
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-/* The files of one directory; a name that is a directory is passed on with a negative size. */
+/* When the file was made, if the file system knows; else when it was used. */
+static int64_t born(int dir_fd, const char *name, const struct stat *st)
+{
+	struct statx x;
+
+	if (statx(dir_fd, name, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &x) == 0 && (x.stx_mask & STATX_BTIME))
+		return x.stx_btime.tv_sec;
+	return st->st_mtim.tv_sec;
+}
+
+/* The files of one directory. */
 static int each_name(const struct lister *l, const char *below,
 		     int (*one)(const struct lister *l, const char *below, int dir_fd, const char *name,
 				const struct stat *st, struct berth_err *err),
@@ -81,24 +91,34 @@ static int each_name(const struct lister *l, const char *below,
 	return 0;
 }
 
-static int tell(const struct lister *l, enum store_kind kind, const char *below, const char *file, const char *name,
-		const struct stat *st, bool in_use, struct berth_err *err)
+static int tell(const struct lister *l, enum store_kind kind, const char *below, const char *file,
+		const char *name, const struct stat *st, bool in_use, struct berth_err *err)
 {
 	struct entry_at at = {
-		.e = { .kind = kind, .name = name, .bytes = (uint64_t)st->st_size, .made = st->st_mtim.tv_sec,
-		       .used = st->st_mtim.tv_sec, .in_use = in_use },
-		.below = below, .file = file,
+		.e = { .kind = kind,
+		       .name = name,
+		       .bytes = (uint64_t)st->st_size,
+		       .made = st->st_mtim.tv_sec,
+		       .used = st->st_mtim.tv_sec,
+		       .in_use = in_use },
+		.below = below,
+		.file = file,
 	};
 
 	return l->each(l->arg, &at, err);
 }
 
-static int one_blob(const struct lister *l, const char *below, int dir_fd, const char *name, const struct stat *st,
-		    struct berth_err *err)
+static int one_blob(const struct lister *l, const char *below, int dir_fd, const char *name,
+		    const struct stat *st, struct berth_err *err)
 {
 	struct berth_err why = BERTH_ERR_INIT;
 	const char *algorithm = below + strlen("blobs/");
 	char text[STORE_NAME_SIZE];
+	struct entry_at at = {
+		.e = { .kind = STORE_BLOB, .bytes = (uint64_t)st->st_size, .used = st->st_mtim.tv_sec },
+		.below = below,
+		.file = name,
+	};
 	struct digest d;
 
 	if (!S_ISREG(st->st_mode))
@@ -106,11 +126,14 @@ static int one_blob(const struct lister *l, const char *below, int dir_fd, const
 	(void)snprintf(text, sizeof(text), "%.*s:%.200s", (int)strcspn(algorithm, "/"), algorithm, name);
 	if (digest_parse(text, &d, &why) < 0)
 		return tell(l, STORE_REST, below, name, name, st, is_locked(dir_fd, name), err);
-	return tell(l, STORE_BLOB, below, name, d.text, st, is_locked(dir_fd, name), err);
+	at.e.name = d.text;
+	at.e.made = born(dir_fd, name, st);
+	at.e.in_use = is_locked(dir_fd, name);
+	return l->each(l->arg, &at, err);
 }
 
-static int one_fan(const struct lister *l, const char *below, int dir_fd, const char *name, const struct stat *st,
-		   struct berth_err *err)
+static int one_fan(const struct lister *l, const char *below, int dir_fd, const char *name,
+		   const struct stat *st, struct berth_err *err)
 {
 	char dir[STORE_NAME_SIZE];
 
@@ -133,8 +156,8 @@ static int one_algorithm(const struct lister *l, const char *below, int dir_fd, 
 	return each_name(l, dir, one_fan, err);
 }
 
-static int one_image(const struct lister *l, const char *below, int dir_fd, const char *name, const struct stat *st,
-		     struct berth_err *err)
+static int one_image(const struct lister *l, const char *below, int dir_fd, const char *name,
+		     const struct stat *st, struct berth_err *err)
 {
 	cleanup(json_freep) struct json *doc = NULL;
 	struct berth_err why = BERTH_ERR_INIT;
@@ -145,7 +168,7 @@ static int one_image(const struct lister *l, const char *below, int dir_fd, cons
 	if (!S_ISREG(st->st_mode))
 		return 0;
 	(void)snprintf(key, sizeof(key), "%.*s", (int)strcspn(name, "."), name);
-	if (!key_is_valid(key, strlen(key)) || !(ends_with(name, ".sif") || ends_with(name, ".json")))
+	if (!store_key_is_valid(key, strlen(key)) || !(ends_with(name, ".sif") || ends_with(name, ".json")))
 		return tell(l, STORE_REST, below, name, name, st, is_locked(dir_fd, name), err);
 	if (ends_with(name, ".json")) {
 		(void)snprintf(other, sizeof(other), "%s.sif", key);
@@ -159,21 +182,26 @@ static int one_image(const struct lister *l, const char *below, int dir_fd, cons
 	at.e.in_use = is_locked(dir_fd, name);
 	if (fstatat(dir_fd, other, &note, AT_SYMLINK_NOFOLLOW) == 0)
 		at.e.used = note.st_mtim.tv_sec;
-	if (meta_read(dir_fd, other, &at.e.meta, &doc, &why) == 0 && at.e.meta.made > 0)
+	if (note_read(dir_fd, other, &at.e.meta, &doc, &why) == 0 && at.e.meta.made > 0)
 		at.e.made = at.e.meta.made;
 	return l->each(l->arg, &at, err);
 }
 
 /* Whether a partial file is worked at, its lock says: "sha256-HEX" of "sha256-HEX.HOST". */
-static int one_partial(const struct lister *l, const char *below, int dir_fd, const char *name, const struct stat *st,
-		       struct berth_err *err)
+static int one_partial(const struct lister *l, const char *below, int dir_fd, const char *name,
+		       const struct stat *st, struct berth_err *err)
 {
 	cleanup_close int locks = -1;
 	char lock[STORE_NAME_SIZE];
 	struct entry_at at = {
-		.e = { .kind = STORE_PARTIAL, .name = name, .bytes = (uint64_t)st->st_size,
-		       .made = st->st_mtim.tv_sec, .used = st->st_mtim.tv_sec },
-		.below = below, .file = name, .lock = lock,
+		.e = { .kind = STORE_PARTIAL,
+		       .name = name,
+		       .bytes = (uint64_t)st->st_size,
+		       .made = st->st_mtim.tv_sec,
+		       .used = st->st_mtim.tv_sec },
+		.below = below,
+		.file = name,
+		.lock = lock,
 	};
 	int rc = place_dir(&l->s->own, "locks", 0, &locks, err);
 
@@ -187,19 +215,25 @@ static int one_partial(const struct lister *l, const char *below, int dir_fd, co
 	return l->each(l->arg, &at, err);
 }
 
-static int one_lock(const struct lister *l, const char *below, int dir_fd, const char *name, const struct stat *st,
-		    struct berth_err *err)
+static int one_lock(const struct lister *l, const char *below, int dir_fd, const char *name,
+		    const struct stat *st, struct berth_err *err)
 {
 	struct entry_at at = {
-		.e = { .kind = STORE_REST, .name = name, .bytes = (uint64_t)st->st_size, .made = st->st_mtim.tv_sec,
-		       .used = st->st_mtim.tv_sec, .in_use = is_locked(dir_fd, name) },
-		.below = below, .file = name, .lock = name,
+		.e = { .kind = STORE_REST,
+		       .name = name,
+		       .bytes = (uint64_t)st->st_size,
+		       .made = st->st_mtim.tv_sec,
+		       .used = st->st_mtim.tv_sec,
+		       .in_use = is_locked(dir_fd, name) },
+		.below = below,
+		.file = name,
+		.lock = name,
 	};
 
 	return S_ISREG(st->st_mode) ? l->each(l->arg, &at, err) : 0;
 }
 
-int list_entries(struct store *s, each_fn *each, void *arg, struct berth_err *err)
+int store_entries(struct store *s, each_fn *each, void *arg, struct berth_err *err)
 {
 	struct lister l = { .s = s, .each = each, .arg = arg };
 
@@ -222,10 +256,10 @@ static int pass_on(void *arg, const struct entry_at *at, struct berth_err *err)
 	return o->each(o->arg, &at->e, err);
 }
 
-int store_list(struct store *s, int (*each)(void *arg, const struct store_entry *e, struct berth_err *err), void *arg,
-	       struct berth_err *err)
+int store_list(struct store *s, int (*each)(void *arg, const struct store_entry *e, struct berth_err *err),
+	       void *arg, struct berth_err *err)
 {
 	struct outside o = { .each = each, .arg = arg };
 
-	return list_entries(s, pass_on, &o, err);
+	return store_entries(s, pass_on, &o, err);
 }

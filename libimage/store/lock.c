@@ -35,7 +35,8 @@ static void say_who(const struct store *s, int fd)
 		*host++ = '\0';
 		host[strcspn(host, "\n")] = '\0';
 		if (num_parse_u64(line, INT_MAX, &pid) == 0)
-			(void)snprintf(who, sizeof(who), "process %s%s%s", line, strcmp(host, s->host) ? " on " : "",
+			(void)snprintf(who, sizeof(who), "process %s%s%s", line,
+				       strcmp(host, s->host) ? " on " : "",
 				       strcmp(host, s->host) ? host : "");
 	}
 	s->waiting(s->arg, who);
@@ -92,7 +93,7 @@ int lock_take(struct store *s, const char *name, struct store_lock *l, struct be
 		int rc;
 
 		if (fd < 0)
-			return fail_write(s->own.path, errno, err);
+			return store_fail_write(s->own.path, errno, err);
 		rc = wait_for(s, fd, name, err);
 		if (rc == 0)
 			(void)unlinkat(dir_fd, name, 0);

@@ -35,8 +35,8 @@ static int fail_way(const struct walk *w, const char *name, struct berth_err *er
 {
 	int sys = errno;
 
-	berth_fail(err, sys == ENOMEM ? BERTH_ESYS : BERTH_EDENIED, sys, "cannot use '%s' as a store: '%.80s'",
-		   w->path, name);
+	berth_fail(err, sys == ENOMEM ? BERTH_ESYS : BERTH_EDENIED, sys,
+		   "cannot use '%s' as a store: '%.80s'", w->path, name);
 	return berth_hint(err, "BERTH_CACHEDIR names another place");
 }
 
@@ -56,8 +56,8 @@ static int check_dir(const struct walk *w, int fd, const char *name, struct bert
 		return fail_way(w, name, err);
 	if (!(st.st_mode & S_IWOTH) || (st.st_mode & S_ISVTX))
 		return 0;
-	berth_fail(err, BERTH_EDENIED, 0, "cannot use '%s' as a store: everybody may write to the directory '%.80s'",
-		   w->path, name);
+	berth_fail(err, BERTH_EDENIED, 0,
+		   "cannot use '%s' as a store: everybody may write to the directory '%.80s'", w->path, name);
 	return berth_hint(err, "BERTH_CACHEDIR names another place");
 }
 
@@ -76,8 +76,8 @@ static int follow(struct walk *w, int fd, const char *name, struct berth_err *er
 		return fail_way(w, name, err);
 	}
 	if (!conf_is_trusted(st.st_uid, geteuid())) {
-		berth_fail(err, BERTH_EDENIED, 0, "cannot use '%s' as a store: the link '%.80s' is another user's",
-			   w->path, name);
+		berth_fail(err, BERTH_EDENIED, 0,
+			   "cannot use '%s' as a store: the link '%.80s' is another user's", w->path, name);
 		return berth_hint(err, "BERTH_CACHEDIR names another place");
 	}
 	if (++w->links > LINKS_MAX) {
@@ -166,9 +166,9 @@ static int fail_place(const struct place *p, const char *below, struct berth_err
 	int sys = errno;
 
 	if (sys == ENOSPC || sys == EDQUOT)
-		return fail_write(p->path, sys, err);
-	return berth_fail(err, sys == EACCES || sys == EPERM || sys == EROFS ? BERTH_EDENIED : BERTH_ESYS, sys,
-			  "cannot use '%s/%s'", p->path, below);
+		return store_fail_write(p->path, sys, err);
+	return berth_fail(err, sys == EACCES || sys == EPERM || sys == EROFS ? BERTH_EDENIED : BERTH_ESYS,
+			  sys, "cannot use '%s/%s'", p->path, below);
 }
 
 /* Of a site store: what is not root's or its owner's, or others may write, could be anything. */
@@ -177,8 +177,9 @@ static int check_site(const struct place *p, const struct stat *st, const char *
 	if (!p->site || (conf_is_trusted(st->st_uid, p->owner) && !(st->st_mode & 022)))
 		return 0;
 	berth_fail(err, BERTH_ECONFIG, 0, "site store '%s': others could have changed '%s'", p->path, name);
-	return berth_hint(err, "the administrator must make it root's, or 'site store owner's, and writable by "
-			       "that user only");
+	return berth_hint(err,
+			  "the administrator must make it root's, or 'site store owner's, and writable by "
+			  "that user only");
 }
 
 int place_dir(const struct place *p, const char *below, mode_t mode, int *ret_fd, struct berth_err *err)
@@ -222,7 +223,8 @@ int place_file(const struct place *p, int dir_fd, const char *name, int *ret_fd,
 	       struct berth_err *err)
 {
 	/* O_NONBLOCK: whatever lies there. */
-	cleanup_close int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	cleanup_close int fd =
+	    openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : fail_place(p, name, err);

@@ -62,8 +62,11 @@ static int keep(void *arg, const struct entry_at *at, struct berth_err *err)
 	}
 	i = &l->v[l->n++];
 	*i = (struct item){
-		.at = *at, .below = copy(at->below, &failed), .file = copy(at->file, &failed),
-		.name = copy(at->e.name, &failed), .lock = copy(at->lock, &failed),
+		.at = *at,
+		.below = copy(at->below, &failed),
+		.file = copy(at->file, &failed),
+		.name = copy(at->e.name, &failed),
+		.lock = copy(at->lock, &failed),
 		.source = copy(at->e.meta.source, &failed),
 	};
 	i->at.below = i->below;
@@ -94,7 +97,8 @@ static int by_use(const void *a, const void *b)
 }
 
 /* A partial file, or a lock alone: it is ours while we have the lock. */
-static enum removal remove_locked(struct store *s, const struct entry_at *at, int dir_fd, struct berth_err *err)
+static enum removal remove_locked(struct store *s, const struct entry_at *at, int dir_fd,
+				  struct berth_err *err)
 {
 	struct store_lock lock;
 	int rc = 0;
@@ -180,14 +184,15 @@ int store_prune(struct store *s, const struct store_prune *p, struct store_prune
 	int64_t now = (int64_t)time(NULL);
 
 	*ret = (struct store_pruned){ 0 };
-	if (list_entries(s, keep, &l, err) < 0)
+	if (store_entries(s, keep, &l, err) < 0)
 		return -1;
 	if (l.n > 1)
 		qsort(l.v, l.n, sizeof(*l.v), by_use);
 	for (size_t i = 0; i < l.n; i++) {
 		if (p->keep_bytes > 0 && l.bytes - ret->bytes <= p->keep_bytes)
 			break;
-		if (is_wanted(p, &l.v[i].at.e, now, l.v[i].lock != NULL) && remove_one(s, p, &l.v[i], now, ret, err) < 0)
+		if (is_wanted(p, &l.v[i].at.e, now, l.v[i].lock != NULL) &&
+		    remove_one(s, p, &l.v[i], now, ret, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -21,8 +21,10 @@ int store_default_dir(char **ret, struct berth_err *err)
 	static const struct {
 		const char *name, *below;
 	} places[] = {
-		{ "BERTH_CACHEDIR", "cache" },	     { "APPTAINER_CACHEDIR", "cache" },
-		{ "SINGULARITY_CACHEDIR", "cache" }, { "HOME", ".berth/cache" },
+		{ "BERTH_CACHEDIR", "cache" },
+		{ "APPTAINER_CACHEDIR", "cache" },
+		{ "SINGULARITY_CACHEDIR", "cache" },
+		{ "HOME", ".berth/cache" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -31,8 +33,8 @@ int store_default_dir(char **ret, struct berth_err *err)
 		if (!dir || dir[0] == '\0')
 			continue;
 		if (dir[0] != '/') {
-			berth_fail(err, BERTH_EUSAGE, 0, "%s is '%.200s', which is no absolute path", places[i].name,
-				   dir);
+			berth_fail(err, BERTH_EUSAGE, 0, "%s is '%.200s', which is no absolute path",
+				   places[i].name, dir);
 			return berth_hint(err, "a job would look for it elsewhere than you do");
 		}
 		*ret = path_join(dir, places[i].below);
@@ -71,7 +73,8 @@ static int open_sites(struct store *s, const struct store_options *o, struct ber
 		struct place *p = &s->site[s->nsite];
 		struct stat st;
 
-		*p = (struct place){ .fd = fd_open_user(o->site[i], O_PATH | O_DIRECTORY), .site = true,
+		*p = (struct place){ .fd = fd_open_user(o->site[i], O_PATH | O_DIRECTORY),
+				     .site = true,
 				     .owner = o->site_owner };
 		if (p->fd < 0)
 			continue;
@@ -83,8 +86,8 @@ static int open_sites(struct store *s, const struct store_options *o, struct ber
 			return berth_fail(err, BERTH_ESYS, errno, "cannot use '%s'", p->path);
 		if (conf_is_trusted(st.st_uid, p->owner) && !(st.st_mode & 022))
 			continue;
-		berth_fail(err, BERTH_ECONFIG, 0, "site store '%s': others than its owner could have changed it",
-			   p->path);
+		berth_fail(err, BERTH_ECONFIG, 0,
+			   "site store '%s': others than its owner could have changed it", p->path);
 		return berth_hint(err, "the administrator must make it root's, or 'site store owner's, and "
 				       "writable by that user only");
 	}
@@ -190,7 +193,8 @@ uint64_t store_limit(const struct store *s)
 
 bool store_has_locks(const struct store *s)
 {
-	cleanup_close int fd = s->own.fd < 0 ? -1 : openat(s->own.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int fd =
+	    s->own.fd < 0 ? -1 : openat(s->own.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd >= 0 && (flock(fd, LOCK_SH | LOCK_NB) == 0 || !lock_is_unknown(errno));
 }

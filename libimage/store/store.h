@@ -88,7 +88,8 @@ struct store_blob;
  * A blob, from the site's or the caller's store, at its start, locked while open. *ret_fd is the caller's.
  * Returns 1 found, 0 not there (or of another size than 'size'), or -1 and *err.
  */
-int store_blob_find(struct store *s, const struct digest *d, uint64_t size, int *ret_fd, struct berth_err *err);
+int store_blob_find(struct store *s, const struct digest *d, uint64_t size, int *ret_fd,
+		    struct berth_err *err);
 
 /*
  * The same, and if it is not there it is ours to get. Waits while another process does; if that fails, it
@@ -168,12 +169,12 @@ struct output *store_image_output(struct store_image *i);
 
 /* What stands beside an image. */
 struct store_meta {
-	const char *source;	/* "docker://alpine:3.19" */
-	const char *platform;	/* "linux/amd64" */
+	const char *source;   /* "docker://alpine:3.19" */
+	const char *platform; /* "linux/amd64" */
 	struct digest manifest;
-	struct digest sum;	/* of the image's bytes; store_image_publish() makes it */
+	struct digest sum; /* of the image's bytes; store_image_publish() makes it */
 	uint64_t bytes;
-	int64_t made;		/* seconds since 1970 */
+	int64_t made; /* seconds since 1970 */
 };
 
 /*
@@ -201,7 +202,7 @@ enum store_kind {
 
 struct store_entry {
 	enum store_kind kind;
-	const char *name;	/* a digest, a key, or a file's name */
+	const char *name; /* a digest, a key, or a file's name */
 	uint64_t bytes;
 	int64_t made, used;	/* seconds since 1970 */
 	bool in_use;		/* somebody has it open or works at it */
@@ -231,13 +232,15 @@ struct store_pruned {
  * Remove what was not used longest, blobs before images. What is in use stays. Where there is no flock(),
  * what was used in the last 30 days may be in use, and stays.
  */
-int store_prune(struct store *s, const struct store_prune *p, struct store_pruned *ret, struct berth_err *err);
+int store_prune(struct store *s, const struct store_prune *p, struct store_pruned *ret,
+		struct berth_err *err);
 
 /*
  * Hash everything. 'bad' is told what is damaged and why; with 'remove' it is removed, unless in use.
  * *ret_checked: how many files were looked at.
  */
-int store_verify(struct store *s, bool remove, void (*bad)(void *arg, const struct store_entry *e, const char *why),
-		 void *arg, uint64_t *ret_checked, struct berth_err *err);
+int store_verify(struct store *s, bool remove,
+		 void (*bad)(void *arg, const struct store_entry *e, const char *why), void *arg,
+		 uint64_t *ret_checked, struct berth_err *err);
 
 #endif

@@ -11,11 +11,11 @@
 #include "libimage/store/store.h"
 
 enum {
-	STORE_NAME_SIZE = 256,	     /* a file's name, NUL */
-	STORE_READ_BYTES = 1 << 20,  /* a read of who hashes a file */
-	STORE_META_MAX = 64 * 1024,  /* LIMIT: bytes of a description; it has a reference and two digests */
+	STORE_NAME_SIZE = 256,	      /* a file's name, NUL */
+	STORE_READ_BYTES = 1 << 20,   /* a read of who hashes a file */
+	STORE_META_MAX = 64 * 1024,   /* LIMIT: bytes of a description; it has a reference and two digests */
 	STORE_UNKNOWN_S = 30 * 86400, /* LIMIT: without flock(): a job that takes longer is rare */
-	STORE_REST_S = 86400,	     /* LIMIT: a temporary file that old is nobody's: no pull takes a day */
+	STORE_REST_S = 86400,	      /* LIMIT: a temporary file that old is nobody's: no pull takes a day */
 };
 
 /* A directory of a store's layout. */
@@ -26,7 +26,10 @@ struct place {
 	uid_t owner;
 };
 
-#define PLACE_NONE { .fd = -1 }
+#define PLACE_NONE                                                                                           \
+	{                                                                                                    \
+		.fd = -1                                                                                     \
+	}
 
 struct store {
 	struct place own; /* path NULL: anonymous */
@@ -47,7 +50,10 @@ struct store_lock {
 	char name[STORE_NAME_SIZE];
 };
 
-#define STORE_LOCK_NONE { .dir_fd = -1, .fd = -1 }
+#define STORE_LOCK_NONE                                                                                      \
+	{                                                                                                    \
+		.dir_fd = -1, .fd = -1                                                                       \
+	}
 
 /* place.c */
 
@@ -82,28 +88,30 @@ void blob_lock_name(const struct digest *d, char ret[STORE_NAME_SIZE]);
 
 /* hash.c: the digest of the next bytes of 'fd' up to 'bytes' or the end; they are added to 'h'. */
 struct hasher;
-int hash_file(int fd, uint64_t bytes, struct hasher *h, struct berth_err *err);
-int hash_whole(int fd, const char *algorithm, struct digest *ret, struct berth_err *err);
+int store_hash(int fd, uint64_t bytes, struct hasher *h, struct berth_err *err);
+int store_hash_whole(int fd, const char *algorithm, struct digest *ret, struct berth_err *err);
 
-/* meta.c: KEY.json. meta_parse() fills 'm' with texts that *ret_doc holds. */
+/* note.c: KEY.json. note_parse() fills 'm' with texts that *ret_doc holds. */
 struct json;
 struct strbuf;
-void meta_format(const struct store_meta *m, struct strbuf *text);
-int meta_parse(const void *bytes, size_t n, struct store_meta *m, struct json **ret_doc, struct berth_err *err);
-int meta_read(int dir_fd, const char *name, struct store_meta *m, struct json **ret_doc, struct berth_err *err);
+void note_format(const struct store_meta *m, struct strbuf *text);
+int note_parse(const void *bytes, size_t n, struct store_meta *m, struct json **ret_doc,
+	       struct berth_err *err);
+int note_read(int dir_fd, const char *name, struct store_meta *m, struct json **ret_doc,
+	      struct berth_err *err);
 
 /* image.c: is it 64 digits, as a key is? */
-bool key_is_valid(const char *key, size_t n);
+bool store_key_is_valid(const char *key, size_t n);
 
 /* list.c: an entry, and where its file lies. What is borrowed is valid until 'each' returns. */
 struct entry_at {
 	struct store_entry e;
 	const char *below; /* "blobs/sha256/ab" */
 	const char *file;
-	const char *lock;  /* of a partial file or a lock: the name of the lock */
+	const char *lock; /* of a partial file or a lock: the name of the lock */
 };
-int list_entries(struct store *s, int (*each)(void *arg, const struct entry_at *at, struct berth_err *err), void *arg,
-		 struct berth_err *err);
+int store_entries(struct store *s, int (*each)(void *arg, const struct entry_at *at, struct berth_err *err),
+		  void *arg, struct berth_err *err);
 
 /* prune.c: what became of it. */
 enum removal { REMOVAL_DONE, REMOVAL_IN_USE, REMOVAL_UNKNOWN, REMOVAL_FAILED };
@@ -118,6 +126,6 @@ enum removal entry_remove(struct store *s, const struct entry_at *at, bool latel
 int store_trim(struct store *s, struct berth_err *err);
 
 /* "cannot write '%s'", with what to do if the disk is full. */
-int fail_write(const char *path, int sys, struct berth_err *err);
+int store_fail_write(const char *path, int sys, struct berth_err *err);
 
 #endif

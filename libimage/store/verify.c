@@ -37,7 +37,7 @@ static int look(const struct entry_at *at, int fd, char *why, size_t size, struc
 	} else {
 		want = m->sum;
 	}
-	if (hash_whole(fd, want.text, &got, err) < 0)
+	if (store_hash_whole(fd, want.text, &got, err) < 0)
 		return -1;
 	if (!digest_equal(&got, &want))
 		(void)snprintf(why, size, "its digest is %.140s", got.text);
@@ -73,12 +73,13 @@ static int verify_one(void *arg, const struct entry_at *at, struct berth_err *er
 	return entry_remove(v->s, at, false, err) == REMOVAL_FAILED ? -1 : 0;
 }
 
-int store_verify(struct store *s, bool remove, void (*bad)(void *arg, const struct store_entry *e, const char *why),
-		 void *arg, uint64_t *ret_checked, struct berth_err *err)
+int store_verify(struct store *s, bool remove,
+		 void (*bad)(void *arg, const struct store_entry *e, const char *why), void *arg,
+		 uint64_t *ret_checked, struct berth_err *err)
 {
 	struct verifier v = { .s = s, .remove = remove, .bad = bad, .arg = arg };
 
-	if (list_entries(s, verify_one, &v, err) < 0)
+	if (store_entries(s, verify_one, &v, err) < 0)
 		return -1;
 	*ret_checked = v.checked;
 	return 0;

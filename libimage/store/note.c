@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* meta.c - what stands beside an image, KEY.json; see store_i.h. */
+/* note.c - what stands beside an image, KEY.json; see store_i.h. */
 #include "config.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "libimage/oci/json.h"
 #include "libimage/store/store_i.h"
 
-void meta_format(const struct store_meta *m, struct strbuf *text)
+void note_format(const struct store_meta *m, struct strbuf *text)
 {
 	struct json_out o = { .text = text, .indent = "\t" };
 
@@ -39,7 +39,8 @@ static int get_digest(const struct json *doc, const char *key, struct digest *re
 	return text && text[0] ? digest_parse(text, ret, err) : 0;
 }
 
-int meta_parse(const void *bytes, size_t n, struct store_meta *m, struct json **ret_doc, struct berth_err *err)
+int note_parse(const void *bytes, size_t n, struct store_meta *m, struct json **ret_doc,
+	       struct berth_err *err)
 {
 	cleanup(json_freep) struct json *doc = NULL;
 	struct store_meta v = { 0 };
@@ -63,9 +64,11 @@ int meta_parse(const void *bytes, size_t n, struct store_meta *m, struct json **
 	return 0;
 }
 
-int meta_read(int dir_fd, const char *name, struct store_meta *m, struct json **ret_doc, struct berth_err *err)
+int note_read(int dir_fd, const char *name, struct store_meta *m, struct json **ret_doc,
+	      struct berth_err *err)
 {
-	cleanup_close int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	cleanup_close int fd =
+	    openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	cleanup_free char *buf = malloc(STORE_META_MAX);
 	ssize_t n;
 
@@ -73,9 +76,9 @@ int meta_read(int dir_fd, const char *name, struct store_meta *m, struct json **
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot read '%.100s'", name);
 	n = fd < 0 ? -1 : fd_read_full(fd, buf, STORE_META_MAX);
 	if (n < 0)
-		return berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS, errno, "cannot read '%.100s'",
-				  name);
-	if (meta_parse(buf, (size_t)n, m, ret_doc, err) < 0)
+		return berth_fail(err, errno == ENOENT ? BERTH_ENOTFOUND : BERTH_ESYS, errno,
+				  "cannot read '%.100s'", name);
+	if (note_parse(buf, (size_t)n, m, ret_doc, err) < 0)
 		return berth_context(err, "'%.100s'", name);
 	return 0;
 }
