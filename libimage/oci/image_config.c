@@ -214,13 +214,9 @@ static void put_set(struct json_out *o, const char *key, const struct strlist *l
 static void put_run(struct json_out *o, const struct oci_config *c)
 {
 	json_open(o, '{');
-	json_member(o, "User", c->user);
-	put_set(o, "ExposedPorts", &c->ports);
-	put_list(o, "Env", &c->env);
-	put_list(o, "Entrypoint", &c->entrypoint);
 	put_list(o, "Cmd", &c->cmd);
-	put_set(o, "Volumes", &c->volumes);
-	json_member(o, "WorkingDir", c->workdir);
+	put_list(o, "Entrypoint", &c->entrypoint);
+	put_list(o, "Env", &c->env);
 	if (c->labels.n > 0) {
 		json_key(o, "Labels");
 		json_open(o, '{');
@@ -228,6 +224,10 @@ static void put_run(struct json_out *o, const struct oci_config *c)
 			json_member(o, c->labels.v[i], c->labels.v[i + 1]);
 		json_close(o, '}');
 	}
+	json_member(o, "User", c->user);
+	put_set(o, "Volumes", &c->volumes);
+	json_member(o, "WorkingDir", c->workdir);
+	put_set(o, "ExposedPorts", &c->ports);
 	json_member(o, "StopSignal", c->stop_signal);
 	json_close(o, '}');
 }

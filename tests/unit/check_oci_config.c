@@ -29,10 +29,10 @@ static const char full[] =
 /* Ours: members in one order, sets sorted, what we know nothing of gone. */
 static const char ours[] =
 	"{\"created\":\"2024-02-29T11:30:45Z\",\"architecture\":\"arm64\",\"os\":\"linux\",\"config\":"
-	"{\"User\":\"1000:1000\",\"ExposedPorts\":{\"22/tcp\":{},\"80/tcp\":{}},"
-	"\"Env\":[\"PATH=/bin\",\"A=b=c\",\"EMPTY=\",\"BARE\"],\"Entrypoint\":[\"/bin/e\",\"-x\"],"
-	"\"Cmd\":[\"a b\",\"\"],\"Volumes\":{\"/data\":{}},\"WorkingDir\":\"/w\","
-	"\"Labels\":{\"a\":\"2\\n\",\"z\":\"1\"},\"StopSignal\":\"SIGINT\"}," ROOTFS "}";
+	"{\"Cmd\":[\"a b\",\"\"],\"Entrypoint\":[\"/bin/e\",\"-x\"],"
+	"\"Env\":[\"PATH=/bin\",\"A=b=c\",\"EMPTY=\",\"BARE\"],\"Labels\":{\"a\":\"2\\n\",\"z\":\"1\"},"
+	"\"User\":\"1000:1000\",\"Volumes\":{\"/data\":{}},\"WorkingDir\":\"/w\","
+	"\"ExposedPorts\":{\"22/tcp\":{},\"80/tcp\":{}},\"StopSignal\":\"SIGINT\"}," ROOTFS "}";
 
 START_TEST(parse_full)
 {
