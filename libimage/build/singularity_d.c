@@ -209,13 +209,13 @@ static int make_labels(const struct singularity_d_source *src, struct strbuf *ou
 		if (ours[i].value)
 			all[n++] = ours[i];
 	for (size_t i = 0; i < theirs; i++) {
-		const char *const *pair = (const char *const *)&src->config->labels.v[2 * i];
+		const struct label l = { src->config->labels.v[2 * i], src->config->labels.v[2 * i + 1] };
 		bool taken = false;
 
 		for (size_t k = 0; k < ARRAY_SIZE(ours); k++)
-			taken = taken || (ours[k].value && strcmp(ours[k].key, pair[0]) == 0);
+			taken = taken || (ours[k].value && strcmp(ours[k].key, l.key) == 0);
 		if (!taken)
-			all[n++] = (struct label){ pair[0], pair[1] };
+			all[n++] = l;
 	}
 	put_labels(all, n, out);
 	return strbuf_ok(out) ? 0 : no_memory(err);
