@@ -29,6 +29,7 @@ int cmd_build(int argc, char **argv);
 int cmd_cache(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_registry(int argc, char **argv);
+int cmd_pull(int argc, char **argv);
 int cmd_run_help(int argc, char **argv);
 int cmd_sif(int argc, char **argv);
 

@@ -17,6 +17,7 @@ const struct command commands[] = {
 	{ "enter", "PID [PROGRAM [ARG...]]", "run a program where a running one is", cmd_enter },
 	{ "test", "[OPTIONS] IMAGE [ARG...]", "run the test that the image's author wrote", cmd_test },
 	{ "build", "[--force] [--keep-owner] IMAGE.sif DIR", "make an image of a directory", cmd_image },
+	{ "pull", "[OPTIONS] [IMAGE.sif] docker://NAME", "make a file of an image in a registry", cmd_image },
 	{ "inspect", "[OPTIONS] IMAGE", "list what an image holds", cmd_image },
 	{ "run-help", "[--app NAME] IMAGE", "print what the image's author wrote about its use", cmd_image },
 	{ "sif", "list|header|info|dump|new|add|del|setprim [OPTIONS] [ID] FILE.sif [FILE]",

@@ -24,6 +24,7 @@ static const struct {
 	{ "build", cmd_build },
 	{ "cache", cmd_cache },
 	{ "inspect", cmd_inspect },
+	{ "pull", cmd_pull },
 	{ "registry", cmd_registry },
 	{ "run-help", cmd_run_help },
 	{ "sif", cmd_sif },

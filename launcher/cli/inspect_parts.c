@@ -104,7 +104,7 @@ static void put_key(struct inspect *in, const char *key)
 {
 	strbuf_puts(in->out, in->first ? "" : ",");
 	new_line(in);
-	json_put_string(in->out, key, strlen(key));
+	json_text_string(in->out, key, strlen(key));
 	strbuf_puts(in->out, in->built ? ":" : ": ");
 	in->first = false;
 }
@@ -159,7 +159,7 @@ static int put_file(struct inspect *in, const char *dir, const char *file, const
 		return 0;
 	if (in->indent > 0) {
 		put_key(in, key);
-		json_put_string(in->out, text.text, text.len);
+		json_text_string(in->out, text.text, text.len);
 	} else {
 		put_text(in, text.text, text.len);
 	}
@@ -192,7 +192,7 @@ static int put_environment(struct inspect *in, const char *dir, struct berth_err
 			if (!any)
 				open_object(in, "environment");
 			put_key(in, path);
-			json_put_string(in->out, text.text ? text.text : "", text.len);
+			json_text_string(in->out, text.text ? text.text : "", text.len);
 		} else {
 			strbuf_puts(in->out, "=== ");
 			put_text(in, path, strlen(path));
@@ -254,7 +254,7 @@ static int put_labels(struct inspect *in, const char *dir, struct berth_err *err
 
 		if (in->indent > 0) {
 			put_key(in, labels.v[i]);
-			json_put_string(in->out, labels.v[i + 1], strlen(labels.v[i + 1]));
+			json_text_string(in->out, labels.v[i + 1], strlen(labels.v[i + 1]));
 			continue;
 		}
 		if (asprintf(&line, "%s: %s", labels.v[i], labels.v[i + 1]) < 0) {

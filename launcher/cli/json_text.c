@@ -142,7 +142,7 @@ bool json_string(struct json_reader *r, struct strlist *ret)
 	return true;
 }
 
-void json_put_string(struct strbuf *out, const char *text, size_t n)
+void json_text_string(struct strbuf *out, const char *text, size_t n)
 {
 	const char *end = text + n;
 

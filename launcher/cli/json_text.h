@@ -29,6 +29,6 @@ bool json_take(struct json_reader *r, char c);
 bool json_string(struct json_reader *r, struct strlist *ret);
 
 /* Append 'n' bytes as a JSON string; bytes that are not UTF-8 come as U+FFFD. */
-void json_put_string(struct strbuf *out, const char *text, size_t n);
+void json_text_string(struct strbuf *out, const char *text, size_t n);
 
 #endif

@@ -9,34 +9,10 @@
 #include <sys/prctl.h>
 
 #include "launcher/cli/registry_access.h"
+#include "launcher/cli/setting.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/path.h"
-
-/* The first of these variables that is set, and not to nothing. */
-static const char *variable(const char *name, const char *also)
-{
-	static const char *const prefixes[] = { "BERTH_", "APPTAINER_", "SINGULARITY_" };
-	const char *names[] = { name, also };
-
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		for (size_t k = 0; k < ARRAY_SIZE(names) && names[k]; k++) {
-			char full[64];
-			const char *value;
-
-			(void)snprintf(full, sizeof(full), "%s%s", prefixes[i], names[k]);
-			value = getenv(full);
-			if (value && value[0] != '\0')
-				return value;
-		}
-	}
-	return NULL;
-}
-
-static bool said_yes(const char *value)
-{
-	return value && (strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0);
-}
 
 static void add_file(struct strlist *l, const char *dir, const char *name)
 {
@@ -49,7 +25,7 @@ static void add_file(struct strlist *l, const char *dir, const char *name)
 static void add_files(struct strlist *l, const char *authfile)
 {
 	const char *home = getenv("HOME"), *config = getenv("DOCKER_CONFIG");
-	const char *named = authfile ? authfile : variable("AUTHFILE", "AUTH_FILE");
+	const char *named = authfile ? authfile : setting("AUTHFILE", "AUTH_FILE");
 
 	if (!named)
 		named = getenv("REGISTRY_AUTH_FILE");
@@ -94,14 +70,14 @@ int registry_access_get(const char *host, const char *authfile, bool plain_http,
 	add_files(&ret->authfiles, authfile);
 	if (!strlist_ok(&ret->mirrors) || !strlist_ok(&ret->authfiles))
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot ask '%.100s'", host);
-	ret->opt.plain_http = plain_http || said_yes(variable("NO_HTTPS", "NOHTTPS"));
+	ret->opt.plain_http = plain_http || setting_on("NO_HTTPS", "NOHTTPS");
 	ret->opt.insecure = list(&ret->site.registry.insecure);
 	ret->opt.mirrors = list(&ret->mirrors);
 	ret->opt.authfiles = list(&ret->authfiles);
 	/* What the site says about whom to believe is not the user's to change by a variable. */
 	ret->opt.ca_file = ret->site.registry.ca ? ret->site.registry.ca : ca && ca[0] != '\0' ? ca : NULL;
-	ret->opt.user = variable("DOCKER_USERNAME", NULL);
-	ret->opt.password = variable("DOCKER_PASSWORD", NULL);
+	ret->opt.user = setting("DOCKER_USERNAME", NULL);
+	ret->opt.password = setting("DOCKER_PASSWORD", NULL);
 	return 0;
 }
 

@@ -103,9 +103,9 @@ static bool put_label(struct sif_metadata *m, const char *dir, const char *name,
 	if (f->text.len > 0)
 		f->text.text[--f->text.len] = '\0'; /* the bracket */
 	strbuf_puts(&f->text, f->text.len > 0 ? "," : "{");
-	json_put_string(&f->text, name, strlen(name));
+	json_text_string(&f->text, name, strlen(name));
 	strbuf_puts(&f->text, ":");
-	json_put_string(&f->text, value, strlen(value));
+	json_text_string(&f->text, value, strlen(value));
 	strbuf_puts(&f->text, "}");
 	return strbuf_ok(&f->text);
 }

@@ -69,7 +69,7 @@ static void put_rows(struct strbuf *out, const struct rows *r, bool json, int in
 		if (r->v[i].bare)
 			strbuf_puts(out, value);
 		else
-			json_put_string(out, value, strlen(value));
+			json_text_string(out, value, strlen(value));
 	}
 	if (json)
 		strbuf_puts(out, "}");

@@ -101,6 +101,8 @@ static int set_store_limit(void *arg, const char *value, struct berth_err *err)
 	if (num_parse_size(value, INT64_MAX, &s->store_limit) == 0)
 		return 0;
 	return berth_fail(err, BERTH_ECONFIG, 0, "'%s' is no size, as 500M or 20G", value);
+}
+
 static int set_mirror(void *arg, const char *value, struct berth_err *err)
 {
 	return site_registry_mirror(&((struct site *)arg)->registry, value, err);

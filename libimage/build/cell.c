@@ -40,6 +40,7 @@ static unsigned int allowed[] = {
 	SYS_fadvise64, SYS_close, SYS_fstat, SYS_newfstatat, SYS_memfd_create,
 	SYS_futex, SYS_sched_yield, SYS_restart_syscall, SYS_clock_gettime, SYS_clock_nanosleep,
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_getrandom, SYS_sched_getaffinity,
+	SYS_sysinfo, /* qsort() asks how much memory there is */
 	SYS_set_robust_list, SYS_rseq, SYS_sigaltstack, SYS_getpid, SYS_gettid,
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_tgkill, /* abort() */
 	SYS_exit, SYS_exit_group,

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	for (size_t i = 0; i < labels.n; i++) {
 		strbuf_puts(&out, i == 0 ? "{" : i % 2 == 0 ? "," : ":");
-		json_put_string(&out, labels.v[i], strlen(labels.v[i]));
+		json_text_string(&out, labels.v[i], strlen(labels.v[i]));
 	}
 	strbuf_puts(&out, labels.n == 0 ? "{}" : "}");
 	if (labels_parse(out.text, out.len, &again, &err) < 0 || again.n != labels.n)

@@ -60,7 +60,7 @@ START_TEST(put)
 	static const char text[] = "a\"\\\n\t\r\x7f\x1b\xff\xc3\xbc\0z";
 	cleanup(strbuf_done) struct strbuf out = STRBUF_INIT;
 
-	json_put_string(&out, text, sizeof(text) - 1);
+	json_text_string(&out, text, sizeof(text) - 1);
 	ck_assert_str_eq(out.text, "\"a\\\"\\\\\\n\\t\\u000d\\u007f\\u001b\xef\xbf\xbd\xc3\xbc\\u0000z\"");
 }
 END_TEST
