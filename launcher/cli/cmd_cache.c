@@ -163,7 +163,7 @@ static uint64_t free_bytes(const struct store *s)
 	return (uint64_t)v.f_bavail * v.f_frsize;
 }
 
-static int info_json(const struct store *s, const struct listing *l, struct berth_err *err)
+static int info_json(struct store *s, const struct listing *l, struct berth_err *err)
 {
 	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
 	struct json_out o = { .text = &text, .indent = "\t" };

@@ -132,3 +132,21 @@ void lock_release(struct store_lock *l)
 	cleanup_close_fn(&l->fd);
 	cleanup_close_fn(&l->dir_fd);
 }
+
+bool store_has_locks(struct store *s)
+{
+	struct berth_err why = BERTH_ERR_INIT;
+	cleanup_close int dir_fd = -1, fd = -1;
+	char name[32];
+	bool have;
+
+	/* KERNEL: a directory's lock may be there where a file's is not (FUSE). */
+	if (place_dir(&s->own, "locks", s->dir_mode, &dir_fd, &why) < 1)
+		return false;
+	(void)snprintf(name, sizeof(name), "probe-%d", (int)getpid());
+	fd = open_lock(dir_fd, name);
+	have = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+	if (fd >= 0)
+		(void)unlinkat(dir_fd, name, 0);
+	return have;
+}

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/conf.h"
@@ -189,12 +188,4 @@ bool store_exists(const struct store *s)
 uint64_t store_limit(const struct store *s)
 {
 	return s->limit;
-}
-
-bool store_has_locks(const struct store *s)
-{
-	cleanup_close int fd =
-	    s->own.fd < 0 ? -1 : openat(s->own.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd >= 0 && (flock(fd, LOCK_SH | LOCK_NB) == 0 || !lock_is_unknown(errno));
 }

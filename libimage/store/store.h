@@ -77,7 +77,7 @@ static inline void store_closep(struct store **s)
 /* Absolute; NULL of an anonymous one. Is there such a directory? Are there locks? */
 const char *store_path(const struct store *s);
 bool store_exists(const struct store *s);
-bool store_has_locks(const struct store *s);
+bool store_has_locks(struct store *s);
 uint64_t store_limit(const struct store *s);
 
 /* ---- blobs --------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -105,7 +106,7 @@ static int get_image(struct store *s, const struct input *in, bool blob, struct 
 	if (rc == 0 && blob)
 		rc = get_blob(s, in, NULL, err);
 	if (rc == 0 && fd_write_full(store_image_output(i)->fd, in->bytes, in->n) < 0)
-		rc = berth_fail(err, BERTH_ESYS, 0, "cannot write the image");
+		rc = berth_fail(err, BERTH_ESYS, errno, "cannot write the image");
 	if (rc == 0)
 		rc = store_image_publish(i, &m, err);
 	if (rc >= 0)

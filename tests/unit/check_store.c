@@ -376,6 +376,44 @@ START_TEST(the_same_twice)
 }
 END_TEST
 
+/* Two that want the same blobs in opposite orders: neither waits for the other for ever. */
+START_TEST(opposite_orders)
+{
+	enum { ROUNDS = 100, BLOBS = 4 };
+	struct store_want want[BLOBS];
+	int status;
+	pid_t pid = fork();
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct berth_err err = BERTH_ERR_INIT;
+		struct store *s = open_store();
+		struct store_blob *b[BLOBS] = { NULL };
+		char text[BLOBS][32];
+
+		for (int i = 0; i < BLOBS; i++) {
+			int k = pid == 0 ? BLOBS - 1 - i : i;
+
+			(void)snprintf(text[i], sizeof(text[i]), "%d of round %d", k, round);
+			want[i] = (struct store_want){ sum_of(text[i]), strlen(text[i]) };
+		}
+		ck_assert_msg(store_blobs_begin(s, want, BLOBS, b, &err) == 0, "%s", err.text);
+		for (int i = 0; i < BLOBS; i++) {
+			if (!store_blob_is_whole(b[i])) {
+				ck_assert_int_eq(store_blob_add(b[i], text[i], strlen(text[i]), &err), 0);
+				ck_assert_int_eq(store_blob_finish(b[i], &err), 0);
+			}
+			b[i] = store_blob_drop(b[i]);
+		}
+		s = store_close(s);
+	}
+	if (pid == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(files_in("blobs"), ROUNDS * BLOBS);
+}
+END_TEST
+
 static void note_waiting(void *arg, const char *who)
 {
 	(void)snprintf(arg, 64, "%s", who);
@@ -496,6 +534,7 @@ int main(void)
 	tcase_add_loop_test(tc, resumed, 0, ARRAY_SIZE(parts));
 	tcase_add_loop_test(tc, restarted, 0, 3);
 	tcase_add_test(tc, the_same_twice);
+	tcase_add_test(tc, opposite_orders);
 	tcase_add_loop_test(tc, waits, 0, 3);
 	tcase_add_test(tc, followed);
 	tcase_add_test(tc, anonymous);
