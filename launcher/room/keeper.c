@@ -100,6 +100,17 @@ static bool accept_one(struct keeper *k)
 	return true;
 }
 
+/*
+ * Let in who has connected by now; with 'one', until somebody was. No more than can have waited: anybody
+ * may connect, and would keep us here by doing so again and again.
+ */
+static void accept_waiting(struct keeper *k, bool one)
+{
+	for (int left = SOMAXCONN; left > 0 && k->listen >= 0 && !(one && k->n > 0); left--)
+		if (!accept_one(k))
+			return;
+}
+
 /* What a rank that has not been told yet says, or that it is gone. Returns -1 to let go of it. */
 static int member_hear(struct keeper *k, size_t i)
 {
@@ -141,8 +152,7 @@ static bool hear_builder(struct keeper *k)
 	if (a.state == JOIN_UP)
 		return true;
 	/* Who has just asked is not left to find out by himself what the others were told. */
-	while (k->listen >= 0 && accept_one(k))
-		;
+	accept_waiting(k, false);
 	for (size_t i = k->n; i-- > 0;)
 		if (k->v[i].conn >= 0)
 			(void)member_hear(k, i);
@@ -167,9 +177,10 @@ static void serve(struct keeper *k)
 		size_t n;
 
 		/* Nobody is in it; but who has connected by now is let in, the room is there still. */
-		while (k->n == 0)
-			if (k->listen < 0 || !accept_one(k))
-				return;
+		if (k->n == 0)
+			accept_waiting(k, true);
+		if (k->n == 0)
+			return;
 		n = k->n;
 		p = k->p;
 		p[0] = (struct pollfd){ .fd = k->listen, .events = POLLIN };
