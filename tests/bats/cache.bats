@@ -68,10 +68,7 @@ sound()
 	MOUNTED=$BERTH_CACHEDIR
 	strace -o "$SCRATCH/trace" "$DRIVER" "$STORE" pull "$INPUT" >/dev/null
 	while read -r count call; do
-		n=1
-		# most open libraries, and come first
-		[ "$call" != openat ] || n=$((count - 30))
-		for ((; n <= count; n++)); do
+		for ((n = 1; n <= count; n++)); do
 			rm -rf "$STORE"
 			! strace -o /dev/null -e "inject=$call:signal=KILL:when=$n" "$DRIVER" "$STORE" pull "$INPUT" \
 				>/dev/null 2>&1 || continue
@@ -82,11 +79,12 @@ sound()
 			# a lock that nobody came for again is all that may be left
 			[ "$(files_of "$STORE" | grep -v '^./locks/')" = "$(whole)" ] || fail "after $call $n:" "$(files_of "$STORE")"
 		done
+	# what openat() makes is there at the next of these: a lock at flock(), a part at its first write
 	done < <(sed -nE 's/^([a-z0-9_]+)\(.*/\1/p' "$SCRATCH/trace" |
-		grep -E '^(open(at)?|mkdir(at)?|p?write(64)?|rename.*|link(at)?|unlink(at)?|flock|ftruncate|f(data)?sync|sync_.*|utimensat)$' |
+		grep -E '^(mkdir(at)?|p?write(64)?|rename.*|link(at)?|unlink(at)?|flock|ftruncate|f(data)?sync|sync_.*|utimensat)$' |
 		sort | uniq -c)
 	echo "killed $killed times"
-	[ $killed -gt 40 ] || fail "killed only $killed times"
+	[ $killed -gt 25 ] || fail "killed only $killed times"
 	sound
 	cache clean --force --type partial
 	[ "$(files_of "$STORE")" = "$(whole)" ] || fail "$(files_of "$STORE")"
