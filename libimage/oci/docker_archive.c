@@ -27,7 +27,8 @@ static int check_member(const char *name, struct berth_err *err)
 	for (;;) {
 		size_t n = strcspn(at, "/");
 
-		if (n == 0 || (n <= 2 && strncmp(at, "..", n) == 0) || strlen(name) > OCI_MEMBER_MAX)
+		/* "", "." and ".." */
+		if ((n <= 2 && strncmp(at, "..", n) == 0) || strlen(name) > OCI_MEMBER_MAX)
 			return berth_fail(err, BERTH_EIMAGE, 0,
 					  "the archive's manifest names a file outside of it");
 		if (at[n] == '\0')

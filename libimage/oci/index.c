@@ -85,7 +85,7 @@ static void list_platforms(const struct oci_index *x, char *out, size_t size)
 		char text[PLATFORM_TEXT];
 		int n;
 
-		if (x->manifest[i].attestation || x->manifest[i].platform.architecture[0] == '\0')
+		if (x->manifest[i].platform.architecture[0] == '\0')
 			continue;
 		oci_platform_format(&x->manifest[i].platform, text);
 		if (strstr(out, text))
@@ -110,8 +110,6 @@ int oci_index_choose(const struct oci_index *x, const struct oci_platform *want,
 		const struct oci_descriptor *d = &x->manifest[i];
 		unsigned int rank = oci_platform_rank(want, &d->platform);
 
-		if (d->attestation)
-			continue;
 		if (d->platform.architecture[0] == '\0') {
 			silent = d;
 			silent_n++;

@@ -69,7 +69,7 @@ void oci_manifest_done(struct oci_manifest *m);
 /* Is it a SIF file in a registry (oras://), one "layer" that is no tar? */
 bool oci_manifest_is_sif(const struct oci_manifest *m);
 
-/* Parse an index. Entries of kinds that are no images are left out. Fails: BERTH_EIMAGE. */
+/* Parse an index. Entries that are no images are left out, attestations too. Fails: BERTH_EIMAGE. */
 int oci_index_parse(const void *bytes, size_t n, const char *content_type, struct oci_index *ret,
 		    struct berth_err *err);
 void oci_index_done(struct oci_index *x);
@@ -77,7 +77,7 @@ void oci_index_done(struct oci_index *x);
 /*
  * The entry for 'want': of its OS and architecture and of the highest variant that is not above
  * its own, the first of several; else, if there is just one that says no platform, that one, whose
- * config then says. Attestations do not count. *ret is borrowed from 'x' and may itself be an index.
+ * config then says. *ret is borrowed from 'x' and may itself be an index.
  * Fails: BERTH_ENOTFOUND; the hint lists the platforms that there are.
  */
 int oci_index_choose(const struct oci_index *x, const struct oci_platform *want,
