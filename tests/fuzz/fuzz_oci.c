@@ -146,7 +146,7 @@ static void try_archive(const char *p, size_t n)
 		return;
 	}
 	for (size_t i = 0; i < a.n; i++) {
-		must(a.image[i].config[0] != '/' && strncmp(a.image[i].config, "..", 2) != 0);
+		must(a.image[i].config[0] != '/' && strncmp(a.image[i].config, "../", 3) != 0);
 		for (size_t k = 0; k < a.image[i].tags.n; k++) {
 			cleanup(image_ref_done) struct image_ref want = { 0 };
 
