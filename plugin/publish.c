@@ -198,7 +198,7 @@ static int users_lines(const struct option_row *row, const char **ret, struct be
 	(void)snprintf(pair, sizeof(pair), "%s=%.16s", name, value);
 	if (options_from_env(env, &scratch, err) < 0)
 		return -1;
-	*ret = scratch.verbose || scratch.quiet ? "1" : NULL;
+	*ret = scratch.verbose || scratch.quiet || scratch.no_eval || scratch.keep_locale ? "1" : NULL;
 	return 0;
 }
 

@@ -17,7 +17,7 @@
 #include "plugin/report.h"
 
 struct page {
-	atomic_bool error, note;
+	atomic_bool error, note, image;
 };
 
 static struct page *page;
@@ -51,6 +51,11 @@ void report_error(const struct berth_err *err)
 		       BERTH_TEXT_MAX - 1, err->text, BERTH_HINT_MAX - 1, err->hint);
 	str_escape(raw, line, sizeof(line));
 	slurm_error("berth: %s", line);
+}
+
+bool report_first(void)
+{
+	return !page || !atomic_exchange(&page->image, true);
 }
 
 void report_note(const char *text)

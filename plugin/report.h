@@ -10,6 +10,8 @@
 #ifndef BERTH_REPORT_H
 #define BERTH_REPORT_H
 
+#include <stdbool.h>
+
 struct berth_err;
 
 void report_open(void);
@@ -17,6 +19,9 @@ void report_close(void);
 
 /* The error and its hint on one line, escaped, on the user's terminal and in slurmd's log. */
 void report_error(const struct berth_err *err);
+
+/* Is this the first task of the node that asks? It alone says what there is to say about the image. */
+bool report_first(void);
 
 /* For -v: phase stamps. Same places, not called an error. */
 void report_note(const char *text);

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "launcher/view/env.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/msg.h"
 #include "libimage/base/program.h"
@@ -20,6 +19,7 @@
 #include "plugin/linger.h"
 #include "plugin/report.h"
 #include "plugin/task.h"
+#include "plugin/task_env.h"
 
 /* PRIV: slurmstepd still needs its present capabilities to become the user; what goes here is
  * that any program could ever gain one by being executed. */
@@ -144,33 +144,6 @@ static int go_to_start(spank_t sp, const struct room_spec *spec, struct berth_er
 	return 0;
 }
 
-/* Edit Slurm's copy of the environment; '*path' becomes a copy of the PATH inside. */
-static int settle_env(spank_t sp, const struct room_spec *spec, char **path, struct berth_err *err)
-{
-	cleanup(env_edits_done) struct env_edits edits = { 0 };
-	char **env = NULL;
-	const char *value;
-
-	if (spank_get_item(sp, S_JOB_ENV, &env) != ESPANK_SUCCESS || !env)
-		return berth_fail(err, BERTH_ESYS, 0, "Slurm does not tell the task's environment");
-	if (env_plan((const char *const *)env, spec, &edits, err) < 0)
-		return -1;
-	for (size_t i = 0; i < edits.n; i++) {
-		const struct env_edit *e = &edits.v[i];
-		spank_err_t rc = e->value ? spank_setenv(sp, e->name, e->value, 1)
-					  : spank_unsetenv(sp, e->name);
-
-		/* SLURM: what is to be unset may be gone already, and that is an error to some. */
-		if (rc != ESPANK_SUCCESS && e->value)
-			return berth_fail(err, BERTH_ESYS, 0, "Slurm does not set %.64s", e->name);
-	}
-	if (spank_get_item(sp, S_JOB_ENV, &env) != ESPANK_SUCCESS)
-		env = NULL;
-	value = job_env_get(env, "PATH");
-	*path = strdup(value ? value : ENV_DEFAULT_PATH);
-	return *path ? 0 : berth_fail(err, BERTH_ESYS, errno, "cannot keep PATH");
-}
-
 /* Slurm's own words for a missing program do not say that it was looked for in an image. */
 static int look_up_program(spank_t sp, const struct step *s, const char *path, struct berth_err *err)
 {
@@ -197,7 +170,7 @@ static int settle(spank_t sp, struct step *s)
 		(void)berth_fail(&s->err, BERTH_ESYS, errno, "cannot set no_new_privs");
 		return STATUS_BERTH;
 	}
-	if (go_to_start(sp, &s->spec, &s->err) < 0 || settle_env(sp, &s->spec, &path, &s->err) < 0)
+	if (go_to_start(sp, &s->spec, &s->err) < 0 || task_env(sp, &s->spec, &path, &s->err) < 0)
 		return STATUS_BERTH;
 	return look_up_program(sp, s, path, &s->err);
 }

@@ -16,14 +16,14 @@
 
 #include "launcher/cli/cli.h"
 #include "launcher/cli/env_file.h"
-#include "launcher/cli/fit_locale.h"
 #include "launcher/cli/flags.h"
 #include "launcher/cli/image.h"
-#include "launcher/cli/image_env.h"
 #include "launcher/cli/names.h"
 #include "launcher/cli/persona.h"
 #include "launcher/cli/runscript.h"
 #include "launcher/cli/status.h"
+#include "launcher/inside/fit_locale.h"
+#include "launcher/inside/image_env.h"
 #include "launcher/room/pidns.h"
 #include "launcher/room/room.h"
 #include "launcher/room/terminal.h"
@@ -173,7 +173,7 @@ static int enter(struct job *j, const char *program, struct strlist *env, struct
 	    join_start(&start.join, spec, &site, err) < 0 || room_begin(spec, &start, &j->stamps, err) < 0)
 		return -1;
 	log_line(LOG_DETAIL, "image %s", spec->image);
-	if (image_env_without(spec, j->command, env, err) < 0)
+	if (image_env_without((const char *const *)environ, spec, j->command, env, err) < 0)
 		return -1;
 	start.program = (struct prime_program){ program, path_of(env) };
 	if (room_enter(spec, &site, &start, &j->stamps, err) < 0) {
@@ -186,10 +186,11 @@ static int enter(struct job *j, const char *program, struct strlist *env, struct
 	known = getcwd(here, sizeof(here)) && here[0] == '/';
 	if (known && !spec->pwd && spec->cwd && !spec->contain && strcmp(here, spec->cwd) != 0)
 		log_line(LOG_WARN, "'%s' is not in the image: starting in '%s'", spec->cwd, here);
-	if (image_env(spec, j->command, env, err) < 0 || (known && set_pwd(env, here, err) < 0))
+	if (image_env((const char *const *)environ, spec, j->command, env, err) < 0 ||
+	    (known && set_pwd(env, here, err) < 0))
 		return -1;
 	if (!spec->keep_locale)
-		fit_locale(spec, env);
+		fit_locale((const char *const *)environ, spec, env);
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "launcher/cli/env_file.h"
-#include "launcher/cli/shell_env.h"
+#include "launcher/inside/shell_env.h"
 #include "launcher/view/env.h"
 #include "launcher/view/script.h"
 #include "libimage/base/cleanup.h"

@@ -2,8 +2,8 @@
 /*
  * sys.h - system calls that glibc 2.34, the oldest we build with, has no wrappers for.
  *
- * KERNEL: open_tree, move_mount, fsopen, fsconfig, fsmount 5.2; mount_setattr 5.12;
- * pidfd_open 5.3; close_range 5.9. The floor is 5.14.
+ * KERNEL: open_tree, move_mount, fsopen, fsconfig, fsmount 5.2; mount_setattr 5.12. The floor is
+ * 5.14. Those that need no privilege are libimage/base's, which comes along.
  */
 #ifndef BERTH_SYS_H
 #define BERTH_SYS_H
@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "libimage/base/proc.h"
 
 static inline int sys_open_tree(int dir_fd, const char *path, unsigned int flags)
 {
@@ -50,29 +52,10 @@ static inline int sys_pivot_root(const char *new_root, const char *put_old)
 	return (int)syscall(SYS_pivot_root, new_root, put_old);
 }
 
-static inline int sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
-{
-	return (int)syscall(SYS_close_range, first, last, flags);
-}
-
 /* KERNEL: keyctl(2) is no wrapper of glibc's; 1 is KEYCTL_JOIN_SESSION_KEYRING, without a name a new one. */
 static inline int sys_new_session_keyring(void)
 {
 	return (int)syscall(SYS_keyctl, 1, NULL);
-}
-
-static inline int sys_pidfd_open(pid_t pid)
-{
-	return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-/*
- * fork() without a SIGCHLD at the child's end, so that a program which later takes this
- * process's place never sees a signal of a child that is not its own. Wait with __WALL.
- */
-static inline pid_t sys_fork_silent(void)
-{
-	return (pid_t)syscall(SYS_clone, 0UL, NULL, NULL, NULL, 0UL);
 }
 
 #endif

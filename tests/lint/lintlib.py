@@ -31,11 +31,14 @@ ARROWS = {
     # view holds pure functions; in berth-launcher they run after the opener became the user
     "launcher/room": {"libimage/base", "launcher/view"},
     "launcher/priv": {"libimage/base", "launcher/room", "launcher/view"},
+    # what runs in the room as the user: no right is needed for it, and none may be near
+    "launcher/inside": {"libimage/base", "launcher/view"},
     "launcher/cli": {"libimage/base", "libimage/sif", "libimage/squash", "libimage/build",
                      "libimage/ref", "libimage/oci", "libimage/registry", "libimage/store",
-                     "launcher/view", "launcher/room"},
-    # the option table lives in view because the plugin uses it too
-    "plugin": {"libimage/base", "libimage/ref", "launcher/view"},
+                     "launcher/view", "launcher/inside", "launcher/room"},
+    # the option table lives in view because the plugin uses it too; inside is for task_init, in the
+    # process that is about to be the program: the user's, not slurmstepd
+    "plugin": {"libimage/base", "libimage/ref", "launcher/view", "launcher/inside"},
 }
 
 

@@ -212,6 +212,7 @@ static void __attribute__((noreturn)) task(int localid)
 	host.log->inside[localid] = statfs("/sys/kernel", &sfs) == 0 && sfs.f_type == TMPFS_MAGIC;
 	if (localid == 0) {
 		(void)snprintf(host.log->path, sizeof(host.log->path), "%s", job_env("PATH"));
+		(void)snprintf(host.log->var, sizeof(host.log->var), "%s", job_env("VAR"));
 		(void)!getcwd(host.log->cwd, sizeof(host.log->cwd));
 	}
 	for (int ms = 0; host.outlive && !may_end(localid) && ms < 10000; ms++)

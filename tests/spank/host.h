@@ -25,6 +25,7 @@ struct shared_log {
 	volatile uint32_t said_at;	/* which of these ends the last error came with */
 	char path[256];			/* PATH of task 0 as its program would see it */
 	char cwd[256];
+	char var[256];			/* and its variable VAR */
 };
 
 struct host {

@@ -72,6 +72,40 @@ static void settings_arrive(void)
 	check(strcmp(host.log->cwd, "/usr") == 0);
 }
 
+static void variables_are_expanded(void)
+{
+	host_setenv("SLURM_BERTH_ENV", "VAR=$HOME/x");
+	host_setenv("SLURM_BERTH_USER_HOME", "/root");
+	step_with("good", 1);
+	all_exit(0, true);
+	check(strcmp(host.log->var, "/root/x") == 0);
+}
+
+static void variables_as_they_stand(void)
+{
+	host_setenv("SLURM_BERTH_ENV", "VAR=$HOME/x");
+	host_setenv("SLURM_BERTH_NO_EVAL", "1");
+	step_with("good", 1);
+	all_exit(0, true);
+	check(strcmp(host.log->var, "$HOME/x") == 0);
+}
+
+static void variables_see_no_host(void)
+{
+	host_setenv("LANG", "xx_YY.UTF-8");
+	host_setenv("SINGULARITYENV_VAR", "${LANG-none}");
+	step_with("good", 1);
+	all_exit(0, true);
+	check(strcmp(host.log->var, "none") == 0);
+}
+
+static void bad_timeout(void)
+{
+	host_setenv("SLURM_BERTH_RUNSCRIPT_TIMEOUT", "soon");
+	step_with("good", 4);
+	refused(125, "is no time");
+}
+
 static void verbose_once(void)
 {
 	host_setenv("SLURM_BERTH_VERBOSE", "1");
@@ -425,6 +459,7 @@ static void two_steps(void)
 #define CASE(f) { #f, f }
 const struct test_case step_cases[] = {
 	CASE(plain_step), CASE(joins), CASE(joins_many), CASE(pmix), CASE(settings_arrive),
+	CASE(variables_are_expanded), CASE(variables_as_they_stand), CASE(variables_see_no_host), CASE(bad_timeout),
 	CASE(verbose_once), CASE(launcher_missing), CASE(launcher_not_executable), CASE(dies_early),
 	CASE(dies_at_join), CASE(dies_at_second), CASE(silent), CASE(stopped), CASE(wrong_magic),
 	CASE(short_answer), CASE(no_fd), CASE(two_fds), CASE(wrong_fd), CASE(error_answer),

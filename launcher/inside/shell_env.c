@@ -21,11 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "launcher/cli/shell_env.h"
-#include "launcher/room/sys.h"
+#include "launcher/inside/shell_env.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
+#include "libimage/base/proc.h"
 
 #define SHELL "/bin/sh"
 
@@ -153,7 +153,8 @@ static int wait_ready(const struct shell *s, unsigned int seconds, struct berth_
 			return failed(err, "poll");
 		if (n == 0 && left <= 0) {
 			berth_fail(err, BERTH_EIMAGE, 0, "the scripts did not end within %u s", seconds);
-			return berth_hint(err, "--runscript-timeout gives them more time");
+			return berth_hint(err, "--runscript-timeout, for srun --container-runscript-timeout, gives "
+					       "them more time");
 		}
 		if (n <= 0)
 			continue;

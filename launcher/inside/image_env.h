@@ -12,11 +12,11 @@
 struct berth_err;
 
 /*
- * The environment of a program that 'command' runs, without what an image has to say.
- * 'ret' is empty before.
+ * The environment of a program that 'command' runs, without what an image has to say. 'host' is the
+ * caller's, outside. 'ret' is empty before.
  */
-int image_env_without(const struct room_spec *spec, const char *command, struct strlist *ret,
-		      struct berth_err *err);
+int image_env_without(const char *const *host, const struct room_spec *spec, const char *command,
+		      struct strlist *ret, struct berth_err *err);
 
 /*
  * Replace 'env' by what the image's scripts make of it; without scripts it stays, at the cost of
@@ -25,6 +25,7 @@ int image_env_without(const struct room_spec *spec, const char *command, struct 
  * scripts end it, a warning says so and the plain ones count.
  * Fails: BERTH_EIMAGE too many scripts, or they do not end in time; BERTH_ENOTFOUND no such app.
  */
-int image_env(const struct room_spec *spec, const char *command, struct strlist *env, struct berth_err *err);
+int image_env(const char *const *host, const struct room_spec *spec, const char *command, struct strlist *env,
+	      struct berth_err *err);
 
 #endif

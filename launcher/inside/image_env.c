@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "launcher/cli/image_env.h"
-#include "launcher/cli/shell_env.h"
+#include "launcher/inside/image_env.h"
+#include "launcher/inside/shell_env.h"
 #include "launcher/view/inside.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -289,12 +289,12 @@ static int run(const struct room_spec *spec, const struct image_scripts *s, stru
 	return 0;
 }
 
-static int make(const struct room_spec *spec, const char *command, struct script_vars *vars, bool scripts,
-		struct strlist *ret, struct berth_err *err)
+static int make(const char *const *host, const struct room_spec *spec, const char *command,
+		struct script_vars *vars, bool scripts, struct strlist *ret, struct berth_err *err)
 {
 	cleanup(strlist_done) struct strlist literal = STRLIST_INIT;
 
-	if (inside_env((const char *const *)environ, spec, command, vars, scripts, ret, &literal, err) < 0)
+	if (inside_env(host, spec, command, vars, scripts, ret, &literal, err) < 0)
 		return -1;
 	for (size_t i = 0; i < literal.n; i++)
 		log_line(LOG_WARN, "%s is set as it stands: no command is run for a value (--no-eval: never "
@@ -302,14 +302,14 @@ static int make(const struct room_spec *spec, const char *command, struct script
 	return 0;
 }
 
-int image_env_without(const struct room_spec *spec, const char *command, struct strlist *ret,
-		      struct berth_err *err)
+int image_env_without(const char *const *host, const struct room_spec *spec, const char *command,
+		      struct strlist *ret, struct berth_err *err)
 {
 	cleanup(script_vars_done) struct script_vars vars = SCRIPT_VARS_INIT;
 
 	if (inside_vars(spec, &vars, err) < 0)
 		return -1;
-	return make(spec, command, &vars, false, ret, err);
+	return make(host, spec, command, &vars, false, ret, err);
 }
 
 static int check_app(const char *app, struct berth_err *err)
@@ -324,7 +324,8 @@ static int check_app(const char *app, struct berth_err *err)
 	return berth_hint(err, "'berth inspect --list-apps' says which it has");
 }
 
-int image_env(const struct room_spec *spec, const char *command, struct strlist *env, struct berth_err *err)
+int image_env(const char *const *host, const struct room_spec *spec, const char *command, struct strlist *env,
+	      struct berth_err *err)
 {
 	cleanup(script_vars_done) struct script_vars vars = SCRIPT_VARS_INIT;
 	cleanup(scripts_done) struct image_scripts scripts = { 0 };
@@ -338,5 +339,5 @@ int image_env(const struct room_spec *spec, const char *command, struct strlist 
 	if (run(spec, &scripts, &vars, err) < 0)
 		return -1;
 	strlist_done(env);
-	return make(spec, command, &vars, true, env, err);
+	return make(host, spec, command, &vars, true, env, err);
 }

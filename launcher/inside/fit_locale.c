@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "launcher/cli/fit_locale.h"
+#include "launcher/inside/fit_locale.h"
 #include "launcher/view/locale.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/fd.h"
@@ -79,16 +79,16 @@ static bool set_for_inside(const struct room_spec *spec, const char *entry, size
 	return false;
 }
 
-/* Is 'entry', NAME=VALUE, as the caller's own environment has it? */
-static bool is_callers(const char *entry)
+/* Is 'entry', NAME=VALUE, as 'host' has it? */
+static bool is_callers(const char *const *host, const char *entry)
 {
-	for (char **e = environ; *e; e++)
+	for (const char *const *e = host; *e; e++)
 		if (strcmp(*e, entry) == 0)
 			return true;
 	return false;
 }
 
-void fit_locale(const struct room_spec *spec, struct strlist *env)
+void fit_locale(const char *const *host, const struct room_spec *spec, struct strlist *env)
 {
 	cleanup(locales_done) struct locales l = { .dir = -1 };
 
@@ -98,7 +98,7 @@ void fit_locale(const struct room_spec *spec, struct strlist *env)
 		char *entry;
 
 		if (!locale_is_variable(env->v[i], n) || env->v[i][n] != '=' || value[0] == '\0' ||
-		    has(&l, value) || set_for_inside(spec, env->v[i], n) || !is_callers(env->v[i]))
+		    has(&l, value) || set_for_inside(spec, env->v[i], n) || !is_callers(host, env->v[i]))
 			continue;
 		instead = has(&l, "C.UTF-8") ? "C.UTF-8" : "C";
 		if (asprintf(&entry, "%.*s=%s", (int)n, env->v[i], instead) < 0)

@@ -6,10 +6,10 @@
 #include "launcher/view/spec.h"
 
 /*
- * Inside the room: where LANG or an LC_ of 'env' names a locale that the image has not, and that is the
- * caller's own value and not one set for inside, C.UTF-8 takes its place, or C. Says so with -v.
+ * Inside the room: where LANG or an LC_ of 'env' names a locale that the image has not, and that is
+ * the value of 'host', the caller's own, and not one set for inside, C.UTF-8 takes its place, or C. Says so with -v.
  * Nothing is looked up where all are "C", nor in an image that has another C library than glibc.
  */
-void fit_locale(const struct room_spec *spec, struct strlist *env);
+void fit_locale(const char *const *host, const struct room_spec *spec, struct strlist *env);
 
 #endif
