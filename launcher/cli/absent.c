@@ -19,13 +19,15 @@
 #define GPU "the devices are there; bind the driver's libraries and name their directory with " \
 	    "--env LD_LIBRARY_PATH=DIR"
 #define READ_ONLY "an image is read-only; write to /tmp, to your home or to a directory that you --bind"
-#define COMPAT "--containall --writable-tmpfs is the greater part of it"
 #define BIND "--bind SRC:DST[:ro] puts a directory or file of the host there"
 #define NETWORK "the network is the host's, or with --net none"
-#define PRIVILEGE "nothing inside has a privilege or can gain one: leave the option out"
+#define PRIVILEGE "nobody is granted a capability: root keeps those of --add-caps, others have none"
+#define SETUID "a set-user-ID program is a plain one inside, for root too: start it as who it should run as, with " \
+	       "--security uid:N or --add-caps"
 #define LIMITS "limits are those that you start it with: Slurm's, or of 'systemd-run --user --scope'"
 #define ALWAYS "it is always so: leave the option out"
 #define REGISTRY "get the image with another tool, as a SIF file or a directory"
+#define CRYPT "this version opens no encrypted image"
 #define SIGNED "this version checks no signatures"
 
 static const struct absent {
@@ -36,15 +38,16 @@ static const struct absent {
 } absent_options[] = {
 	{ NULL, "build-config", 0, "'berth config show' has the site's settings" },
 	{ ENTER, "nvccli", 0, GPU },
-	{ ENTER, "compat", 0, COMPAT },
 	{ ENTER, "fusemount", 0, BIND },
 	{ "build", "fakeroot", 'f', "'berth build' makes root the owner of every file as it is" },
-	{ ENTER, "dns", 0, "--bind FILE:/etc/resolv.conf" }, { ENTER, "netns-path", 0, NETWORK },
+	{ ENTER, "netns-path", 0, NETWORK },
 	{ ENTER, "network-args", 0, NETWORK }, { ENTER, "unsquash", 0, "an image is never unpacked" },
-	{ ENTER, "underlay", 0, ALWAYS },
-	{ ENTER, "no-privs", 0, ALWAYS }, { ENTER, "keep-privs", 0, PRIVILEGE },
-	{ ENTER, "add-caps", 0, PRIVILEGE }, { ENTER, "drop-caps", 0, PRIVILEGE },
-	{ ENTER, "allow-setuid", 0, PRIVILEGE }, { ENTER, "security", 0, PRIVILEGE },
+	{ ENTER, "underlay", 0, ALWAYS }, { ENTER, "sif-fuse", 0, ALWAYS },
+	{ ENTER, "tmpdir", 0, "an image is never unpacked" }, { ENTER, "tmp-sandbox", 0, "an image is never unpacked" },
+	{ ENTER, "no-tmp-sandbox", 0, ALWAYS }, { ENTER, "no-compat", 0, ALWAYS }, { ENTER, "no-oci", 0, ALWAYS },
+	{ ENTER, "containlibs", 0, BIND },
+	{ ENTER, "passphrase", 0, CRYPT }, { ENTER, "pem-path", 0, CRYPT },
+	{ ENTER, "allow-setuid", 0, SETUID },
 	{ ENTER, "apply-cgroups", 0, LIMITS }, { ENTER, "cpus", 0, LIMITS }, { ENTER, "memory", 0, LIMITS },
 	{ ENTER, "disable-cache", 0, "there is no cache: leave the option out" },
 	{ "build", "sandbox", 's', "an image is made of a directory; a directory runs as it is" },

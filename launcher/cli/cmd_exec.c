@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "launcher/cli/cli.h"
@@ -181,6 +182,8 @@ static int enter(struct job *j, const char *program, struct strlist *env, struct
 		return -1;
 	}
 	j->report = start.report;
+	if (spec->no_umask)
+		(void)umask(022);
 	if (room_chdir(spec, err) < 0)
 		return -1;
 	known = getcwd(here, sizeof(here)) && here[0] == '/';

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct berth_err;
@@ -18,6 +19,25 @@ enum { UID_NOBODY = 65534 }; /* uid and gid of who owns nothing, on every Linux 
  * new ones (no_new_privs); read all of it back.
  */
 int drop_caps(struct berth_err *err);
+
+/* Who to become, and what to keep: sets of capabilities, 1 << CAP_X. */
+struct drop_ids {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t ngroups;
+};
+
+/*
+ * For root, on its own request: keep the set 'keep' and lose the others for good (permitted, effective and
+ * bounding; for another user than 0 inheritable and ambient too, or no program would have them), become
+ * 'ids' (NULL: stay who one is), and no way to gain more (no_new_privs). Reads all of it back.
+ * Fails: BERTH_EDENIED 'keep' has one that this process has not, BERTH_ESYS.
+ */
+int drop_keep(uint64_t keep, const struct drop_ids *ids, struct berth_err *err);
+
+/* What this process could keep. */
+int drop_can_keep(uint64_t *ret, struct berth_err *err);
 
 /* Lose the capabilities of this thread alone, which executes nothing. -1: errno. */
 int drop_thread(void);

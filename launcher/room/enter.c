@@ -12,6 +12,7 @@
 #include "launcher/room/build.h"
 #include "launcher/room/drop.h"
 #include "launcher/room/hint.h"
+#include "launcher/room/keep.h"
 #include "launcher/room/ns.h"
 #include "launcher/room/pidns.h"
 #include "launcher/room/server.h"
@@ -100,7 +101,7 @@ int room_begin(const struct room_spec *spec, struct room_start *ret, struct room
 	       struct berth_err *err)
 {
 	room_stamp(stamps, stamps->ns[PHASE_START] ? PHASE_ASKED : PHASE_START);
-	if (ret->join.role == JOIN_WAITS || begin(spec, ret, stamps, err) == 0)
+	if (keep_allowed(spec, err) == 0 && (ret->join.role == JOIN_WAITS || begin(spec, ret, stamps, err) == 0))
 		return 0;
 	join_refuse(&ret->join, err);
 	return -1;
@@ -120,6 +121,7 @@ static int enter(const struct room_spec *spec, const struct site *site, struct r
 	struct server *server = start->kind == IMAGE_DIR ? NULL : &start->server;
 	struct arm arm;
 	mode_t mask;
+	bool prime;
 
 	if ((server && server_watch(server, (int)site->start_wait_ms, err) < 0) ||
 	    overlay_watch(&start->over, (int)site->start_wait_ms, err) < 0)
@@ -143,13 +145,16 @@ static int enter(const struct room_spec *spec, const struct site *site, struct r
 	local.wait_ms = (int)site->start_wait_ms;
 	arm = arm_of_local(&local);
 
+	/* KERNEL: ids are each thread's own, and libc aborts where one of them cannot follow: prime's has no
+	 * right to. */
+	prime = start->program.name && !spec->rights.has_uid && !spec->rights.has_gid;
 	mask = umask(022);
-	if (room_build(&arm, spec, site, NULL, start->program.name ? &start->program : NULL, stamps, err) < 0)
+	if (room_build(&arm, spec, site, NULL, prime ? &start->program : NULL, stamps, err) < 0)
 		return -1;
 	(void)umask(mask);
 	if ((server && server_release(server, err) < 0) || overlay_release(&start->over, err) < 0)
 		return -1;
-	if ((spec->fakeroot ? drop_none(err) : drop_caps(err)) < 0)
+	if (keep_drop(spec, err) < 0)
 		return -1;
 	join_publish(&start->join);
 	if (server)
@@ -170,7 +175,7 @@ int room_enter(const struct room_spec *spec, const struct site *site, struct roo
 			return -1;
 		if (rc > 0) {
 			room_stamp(stamps, PHASE_JOIN);
-			if (drop_caps(err) < 0)
+			if (keep_drop(spec, err) < 0)
 				return -1;
 			room_stamp(stamps, PHASE_DROP);
 			return 0;

@@ -116,10 +116,13 @@ static bool enters_clean(const char *entry, size_t name_len)
 	return false;
 }
 
-static bool stays_out(const char *entry, size_t name_len, bool clean)
+static bool stays_out(const char *entry, size_t name_len, const struct room_spec *spec)
 {
-	if (clean && !enters_clean(entry, name_len))
+	if (spec->cleanenv && !enters_clean(entry, name_len))
 		return true;
+	for (size_t i = 0; i < spec->no_env.n; i++)
+		if (name_is(entry, name_len, spec->no_env.v[i]))
+			return true;
 	if (starts_with_any(entry, own_prefix, ARRAY_SIZE(own_prefix)) ||
 	    starts_with_any(entry, host_prefix, ARRAY_SIZE(host_prefix)))
 		return true;
@@ -220,7 +223,7 @@ static int plan(const char *const *host, const struct room_spec *spec, struct en
 	for (size_t i = 0; host[i]; i++) {
 		size_t n = strcspn(host[i], "=");
 
-		if (host[i][n] == '=' && n > 0 && stays_out(host[i], n, spec->cleanenv) &&
+		if (host[i][n] == '=' && n > 0 && stays_out(host[i], n, spec) &&
 		    edit(e, host[i], n, NULL, err) < 0)
 			return -1;
 	}

@@ -70,6 +70,18 @@ static void add_layers(struct sha256 *s, const struct room_spec *spec)
 	add_number(s, spec->userns);
 }
 
+/* Whose processes may what: with others' rights in the same room each could use the other's. */
+static void add_rights(struct sha256 *s, const struct rights *r)
+{
+	add_number(s, r->keep);
+	add_number(s, r->add);
+	add_number(s, r->drop);
+	add_number(s, r->has_uid ? r->uid + (uint64_t)1 : 0);
+	add_number(s, r->has_gid ? r->ngroups : 0);
+	for (size_t i = 0; r->has_gid && i < r->ngroups; i++)
+		add_number(s, r->groups[i]);
+}
+
 static void add_plan(struct sha256 *s, const struct plan *plan)
 {
 	add_number(s, plan->n);
@@ -114,6 +126,7 @@ int key_make(const struct key_parts *parts, const struct room_spec *spec, const 
 	if (add_spec(&s, spec, err) < 0)
 		return -1;
 	add_layers(&s, spec);
+	add_rights(&s, &spec->rights);
 	add_plan(&s, plan);
 	sha256_end(&s, ret);
 	return 0;

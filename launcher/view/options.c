@@ -191,6 +191,7 @@ static int set_quiet(struct room_spec *spec, const char *arg, struct berth_err *
 SWITCH(pid, spec->pid = true)
 SWITCH(no_pid, spec->pid = false)
 SWITCH(no_init, spec->no_init = true)
+SWITCH(no_umask, spec->no_umask = true)
 SWITCH(ipc, spec->ipc = true)
 SWITCH(uts, spec->uts = true)
 SWITCH(net, spec->net = true)
@@ -284,6 +285,13 @@ const struct option_row option_rows[] = {
 	  FACE_HERE, set_fakeroot },
 	{ "userns", NULL, 'u', NULL, "make a user namespace for root, too; others always have one", "USERNS",
 	  "UNSHARE_USERNS", FACE_HERE, set_userns },
+	{ "add-caps", NULL, 0, "CAP,...", "root keeps these capabilities", "ADD_CAPS", NULL, FACE_HERE, set_add_caps },
+	{ "drop-caps", NULL, 0, "CAP,...", "of what root would keep, not these", "DROP_CAPS", NULL, FACE_HERE,
+	  set_drop_caps },
+	{ "keep-privs", NULL, 0, NULL, "root keeps all capabilities", "KEEP_PRIVS", NULL, FACE_HERE, set_keep_privs },
+	{ "no-privs", NULL, 0, NULL, "keep none; so it is without", "NO_PRIVS", NULL, FACE_HERE, set_no_privs },
+	{ "security", NULL, 0, "uid:N,gid:N[:N...]", "root becomes this user, or group, inside", "SECURITY", NULL,
+	  FACE_HERE, set_security },
 	{ "pid", NULL, 'p', NULL, "number its processes apart; they end with the program", "PID", "UNSHARE_PID",
 	  FACE_HERE, set_pid },
 	{ "no-pid", NULL, 0, NULL, "undo --pid", "NO_PID", NULL, FACE_HERE, set_no_pid },
@@ -295,12 +303,15 @@ const struct option_row option_rows[] = {
 	{ "hostname", NULL, 0, "NAME", "this host name, with --uts", "HOSTNAME", NULL, FACE_HERE, set_hostname },
 	{ "net", NULL, 'n', NULL, "no network but a loopback of its own", "NET", "UNSHARE_NET", FACE_HERE, set_net },
 	{ "network", NULL, 0, "none", "the same as --net", "NETWORK", NULL, FACE_HERE, set_network },
+	{ "dns", NULL, 0, "ADDRESS,...", "ask these name servers", "DNS", NULL, FACE_HERE, set_dns },
 	{ "mount", NULL, 0, "type=bind,source=SRC,destination=DST[,ro]", "a bind, as a line of CSV", "MOUNT", NULL,
 	  FACE_HERE, set_mount },
 	{ "contain", NULL, 'c', NULL, "a small /dev; /tmp, /var/tmp and the home are empty", "CONTAIN", NULL,
 	  FACE_HERE, set_contain },
 	{ "containall", NULL, 'C', NULL, "the same, --cleanenv, --pid and --ipc", "CONTAINALL", NULL,
 	  FACE_HERE, set_containall },
+	{ "compat", NULL, 0, NULL, "the same, --writable-tmpfs, --no-init, --no-umask and --no-eval", "COMPAT", NULL,
+	  FACE_HERE, set_compat },
 	{ "cleanenv", NULL, 'e', NULL, "next to nothing of this environment", "CLEANENV", NULL,
 	  FACE_HERE, set_cleanenv },
 	{ "workdir", NULL, 'W', "DIR", "keep what is empty with -c or -S below DIR", "WORKDIR", NULL,
@@ -324,8 +335,12 @@ const struct option_row option_rows[] = {
 	{ "no-rocm", NULL, 0, NULL, "undo --rocm", "NO_ROCM", "ROCM_OFF", FACE_HERE, set_no_rocm },
 	{ "keep-locale", NULL, 0, NULL, "leave LANG and LC_* alone, though the image lacks the locale",
 	  "KEEP_LOCALE", NULL, FACE_ALL, set_keep_locale },
+	{ "no-env", NULL, 0, "NAME,...", "leave these variables of the caller's outside", "NO_ENV", "NOENV",
+	  FACE_ALL, set_no_env },
 	{ "env-file", NULL, 0, "FILE", "set what this shell script sets, inside", "ENV_FILE", NULL,
 	  FACE_HERE, set_env_file },
+	{ "no-umask", NULL, 0, NULL, "the umask is 0022, not the caller's", "NO_UMASK", NULL,
+	  FACE_HERE, set_no_umask },
 	{ "no-eval", NULL, 0, NULL, "take $ in the values of variables as it stands", "NO_EVAL", NULL,
 	  FACE_ALL, set_no_eval },
 	{ "app", NULL, 0, "NAME", "of the image's SCIF apps take this one", "APP", "APPNAME",

@@ -12,6 +12,8 @@
 #include "libimage/base/err.h"
 #include "libimage/base/path.h"
 
+#define RESOLV "/etc/resolv.conf"
+
 /* The host's, at their own paths, whatever the user asks for. */
 static const struct {
 	const char *path;
@@ -30,7 +32,7 @@ static const struct {
 	unsigned int no;
 } files[] = {
 	{ "/etc/hosts", NO_MOUNT_BIND_PATHS },
-	{ "/etc/resolv.conf", 0 },
+	{ RESOLV, 0 },
 	{ "/etc/localtime", NO_MOUNT_BIND_PATHS },
 };
 
@@ -327,7 +329,8 @@ static int add_files(struct plan *p, const struct room_spec *spec, struct berth_
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		const char *path = files[i].path;
 
-		if ((spec->no_mount & files[i].no) || is_left_out(spec, path))
+		if ((spec->no_mount & files[i].no) || is_left_out(spec, path) ||
+		    (spec->dns.n > 0 && strcmp(path, RESOLV) == 0))
 			continue;
 		if (add(p, PLAN_BIND, PLAN_OPTIONAL | PLAN_READONLY, path, path, err) < 0)
 			return -1;
@@ -379,11 +382,24 @@ static int add_hostname(struct plan *p, const struct room_spec *spec, struct ber
 	return add(p, PLAN_TEXT, 0, text.text, "/etc/hostname", err);
 }
 
+static int add_resolv(struct plan *p, const struct room_spec *spec, struct berth_err *err)
+{
+	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
+
+	if (spec->dns.n == 0)
+		return 0;
+	for (size_t i = 0; i < spec->dns.n; i++)
+		strbuf_printf(&text, "nameserver %s\n", spec->dns.v[i]);
+	if (!strbuf_ok(&text))
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot plan the room");
+	return add(p, PLAN_TEXT, 0, text.text, RESOLV, err);
+}
+
 static int make(const struct room_spec *spec, const struct site *site, const char *pmix_dir,
 		struct plan *p, struct berth_err *err)
 {
 	if (add_fixed(p, spec, err) < 0 || add_machine(p, spec, err) < 0 || add_home(p, spec, err) < 0 || add_files(p, spec, err) < 0 ||
-	    add_ids(p, spec, err) < 0 || add_hostname(p, spec, err) < 0 || add_pmix(p, pmix_dir, err) < 0 ||
+	    add_ids(p, spec, err) < 0 || add_hostname(p, spec, err) < 0 || add_resolv(p, spec, err) < 0 || add_pmix(p, pmix_dir, err) < 0 ||
 	    add_cwd(p, spec, site, err) < 0 || add_site(p, spec, site, err) < 0 ||
 	    add_scratch(p, spec, err) < 0)
 		return -1;

@@ -2,8 +2,10 @@
 /* set_view.c - options that change what is seen inside; see set_view.h. */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +118,61 @@ int set_containall(struct room_spec *spec, const char *arg, struct berth_err *er
 	spec->pid = spec->ipc = true;
 	(void)set_cleanenv(spec, arg, err);
 	return set_contain(spec, arg, err);
+}
+
+int set_compat(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	spec->writable_tmpfs = spec->no_init = spec->no_umask = spec->no_eval = true;
+	return set_containall(spec, arg, err);
+}
+
+/* Add each member of 'arg' that 'good' takes to 'list', all or none. */
+static int add_words(struct strlist *list, const char *arg, int (*good)(const char *word, struct berth_err *err),
+		     struct berth_err *err)
+{
+	cleanup_free char *copy = strdup(arg), *again = strdup(arg);
+	char *at = copy, *word;
+
+	if (!copy || !again)
+		return no_memory(err);
+	while ((word = strsep(&at, ",")))
+		if (word[0] != '\0' && good(word, err) < 0)
+			return -1;
+	at = again;
+	while ((word = strsep(&at, ",")))
+		if (word[0] != '\0')
+			strlist_add(list, word);
+	return strlist_ok(list) ? 0 : no_memory(err);
+}
+
+/* It becomes a line of resolv.conf, so it must be nothing but an address. */
+static int good_address(const char *word, struct berth_err *err)
+{
+	struct in6_addr any;
+
+	if (inet_pton(AF_INET, word, &any) == 1 || inet_pton(AF_INET6, word, &any) == 1)
+		return 0;
+	berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' is no address of a name server", word);
+	return berth_hint(err, "give it as 192.0.2.1 or 2001:db8::1, several with commas");
+}
+
+int set_dns(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	return add_words(&spec->dns, arg, good_address, err);
+}
+
+static int good_name(const char *word, struct berth_err *err)
+{
+	size_t good = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+	if (word[good] == '\0' && !(word[0] >= '0' && word[0] <= '9'))
+		return 0;
+	return berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' cannot be the name of a variable", word);
+}
+
+int set_no_env(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	return add_words(&spec->no_env, arg, good_name, err);
 }
 
 int set_workdir(struct room_spec *spec, const char *arg, struct berth_err *err)

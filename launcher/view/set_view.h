@@ -31,6 +31,15 @@ int set_cleanenv(struct room_spec *spec, const char *arg, struct berth_err *err)
 /* Both, and processes and IPC of its own. */
 int set_containall(struct room_spec *spec, const char *arg, struct berth_err *err);
 
+/* That, --writable-tmpfs, --no-init, --no-umask and --no-eval: as other tools' containers are. */
+int set_compat(struct room_spec *spec, const char *arg, struct berth_err *err);
+
+/* Addresses of name servers, with commas between, in place of the host's /etc/resolv.conf. */
+int set_dns(struct room_spec *spec, const char *arg, struct berth_err *err);
+
+/* Names of variables, with commas between, that do not enter. */
+int set_no_env(struct room_spec *spec, const char *arg, struct berth_err *err);
+
 /* The host's directory in which that, and --scratch, is kept: DIR/tmp, var_tmp, home, scratch/. */
 int set_workdir(struct room_spec *spec, const char *arg, struct berth_err *err);
 

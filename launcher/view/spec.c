@@ -36,6 +36,8 @@ void room_spec_done(struct room_spec *s)
 	strlist_done(&s->no_mount_paths);
 	free(s->workdir);
 	strlist_done(&s->scratch);
+	strlist_done(&s->dns);
+	strlist_done(&s->no_env);
 	strlist_done(&s->env_files);
 	free(s->app);
 	memset(s, 0, sizeof(*s));

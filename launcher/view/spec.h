@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "launcher/view/overlay.h"
+#include "launcher/view/rights.h"
 #include "libimage/base/pin.h"
 #include "libimage/base/str.h"
 
@@ -94,6 +95,10 @@ struct room_spec {
 	char *workdir;			/* the host's directory for these; NULL: in memory */
 	struct strlist scratch;		/* more of them, by their paths inside */
 	bool cleanenv;			/* next to nothing of the caller's environment */
+	struct strlist dns;		/* addresses of name servers; none: the host's */
+	bool no_umask;			/* 0022, not the caller's */
+	struct strlist no_env;		/* names of the caller's variables that stay outside; also under Slurm */
+	struct rights rights;		/* what a program may that none may by default */
 };
 
 #define ROOM_SPEC_INIT { 0 }

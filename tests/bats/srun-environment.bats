@@ -117,7 +117,7 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 	assert_success own
 }
 
-@test "--container-no-eval and --container-env: as their namesakes" {
+@test "--container-no-eval, --container-env and --container-no-env: as their namesakes" {
 	local here
 
 	# shellcheck disable=SC2016
@@ -127,6 +127,8 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 	here=$(as_user srun -Q -N1 --container="$ROOM_DIR" --container-no-eval --container-env='A=$HOME/x' env | grep '^A=')
 	# shellcheck disable=SC2016
 	[ "$here" = 'A=$HOME/x' ] || fail "$here"
+	here=$(as_user env OUTER=1 STAYS=1 srun -Q -N1 --container="$ROOM_DIR" --container-no-env=OUTER env | grep -E '^(OUTER|STAYS)=')
+	[ "$here" = STAYS=1 ] || fail "$here"
 }
 
 @test "what there is to say about an image is said once a node" {

@@ -160,6 +160,23 @@ START_TEST(from_host_clean)
 }
 END_TEST
 
+START_TEST(left_outside)
+{
+	const char *env[] = { "A=1", "AB=2", "B=3", "C=4", NULL };
+	cleanup(strlist_done) struct strlist out = STRLIST_INIT, not = STRLIST_INIT, opt = STRLIST_INIT;
+	struct room_spec spec = plain();
+
+	strlist_add(&not, "A");
+	strlist_add(&not, "C");
+	strlist_add(&not, "none");
+	strlist_add(&opt, "C=5"); /* what is set for inside is no caller's */
+	spec.no_env = not;
+	spec.env = opt;
+	inside(env, &spec, &out);
+	ck_assert(!has(&out, "A=1") && has(&out, "AB=2") && has(&out, "B=3") && has(&out, "C=5"));
+}
+END_TEST
+
 START_TEST(always_set)
 {
 	const char *env[] = { "PATH=/host/bin", "HOME=/elsewhere", "BERTH_NAME=old", NULL };
@@ -265,6 +282,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, from_host, 0, ARRAY_SIZE(host));
 	tcase_add_loop_test(tc, from_host_clean, 0, ARRAY_SIZE(clean));
+	tcase_add_test(tc, left_outside);
 	tcase_add_test(tc, always_set);
 	tcase_add_loop_test(tc, set_inside, 0, ARRAY_SIZE(sets));
 	tcase_add_test(tc, edits);

@@ -77,7 +77,7 @@ static const struct {
 	{ { "run", "--overlay=x", "img" }, "!--overlay: " }, /* there is no directory that it is relative to */
 	{ { "shell", "-vZ", "img" }, "!unknown option '-Z'" },
 	{ { "exec", "-eC", "img" }, ";;;;img" },
-	{ { "exec", "--compat", "img" }, "!no option '--compat'" },
+	{ { "exec", "--fusemount=x", "img" }, "!no option '--fusemount'" },
 	{ { "exec", "--sandbox", "img" }, "!unknown option '--sandbox'" }, /* it is build's */
 	{ { "exec", "--n", "img" }, "!unknown" },
 };

@@ -89,6 +89,23 @@ static void overlay_ro(struct room *r)
 
 	ck_assert_int_eq(option_by_name("overlay")->set(&r->spec, "/o:ro", &err), 0);
 }
+static void keep_privs(struct room *r) { r->spec.rights.keep = true; }
+static void add_cap(struct room *r) { r->spec.rights.add = 4; }
+static void other_cap(struct room *r) { r->spec.rights.add = 8; }
+static void drop_cap(struct room *r) { r->spec.rights.drop = 4; }
+static void as_zero(struct room *r) { r->spec.rights.has_uid = true; }
+static void as_one(struct room *r) { r->spec.rights.has_uid = true; r->spec.rights.uid = 1; }
+static void with_group(struct room *r)
+{
+	r->spec.rights.has_gid = true;
+	r->spec.rights.groups[0] = r->spec.rights.gid = 1;
+	r->spec.rights.ngroups = 1;
+}
+static void with_groups(struct room *r)
+{
+	with_group(r);
+	r->spec.rights.ngroups = 2;
+}
 static void one_group_less(struct room *r) { r->parts.ngroups--; }
 static void other_group(struct room *r) { r->groups[1]++; }
 static void image_dev(struct room *r) { r->parts.image.dev++; }
@@ -121,7 +138,8 @@ static void (*const same[])(struct room *r) = {
 static void (*const different[])(struct room *r) = {
 	uid, gid, no_user, no_home, cwd_bound, bind, bind_there, bind_ro, site_bind, one_group_less, other_group,
 	image_dev, image_ino, image_size, image_mtime, image_mtime_ns, build_dev, build_ino, build_mtime,
-	writable, tmpfs, tmpfs_size, userns, overlay, overlay_ro, user_ns, mnt_ns, pid_ns, ns_order, other_job, shorter_job, no_job, swapped,
+	writable, tmpfs, tmpfs_size, userns, overlay, overlay_ro, keep_privs, add_cap, other_cap, drop_cap,
+	as_zero, as_one, with_group, with_groups, user_ns, mnt_ns, pid_ns, ns_order, other_job, shorter_job, no_job, swapped,
 };
 
 static void room_free(struct room *r)

@@ -39,7 +39,9 @@ END_TEST
 
 START_TEST(slurm_face)
 {
-	static const char *const names[] = { "bind", "pwd", "env" };
+	static const char *const names[] = {
+		"bind", "pwd", "env", "no-env", "no-eval", "keep-locale", "runscript-timeout",
+	};
 	size_t n = 0;
 
 	for (size_t i = 0; i < option_count; i++)
@@ -89,6 +91,11 @@ static void show(const struct room_spec *s, struct strbuf *out)
 	if (s->eval_s > 0)
 		strbuf_printf(out, "%u s;", s->eval_s);
 	strbuf_puts(out, s->no_eval ? "no-eval;" : "");
+	strbuf_puts(out, s->no_umask ? "no-umask;" : "");
+	for (size_t i = 0; i < s->dns.n; i++)
+		strbuf_printf(out, "dns %s;", s->dns.v[i]);
+	for (size_t i = 0; i < s->no_env.n; i++)
+		strbuf_printf(out, "without %s;", s->no_env.v[i]);
 	strbuf_puts(out, s->verbose ? "verbose;" : "");
 	strbuf_puts(out, s->quiet ? "quiet;" : "");
 }
@@ -221,6 +228,24 @@ static const struct {
 	{ "contain", NULL, "contain;" },
 	{ "cleanenv", NULL, "clean;" },
 	{ "containall", NULL, "contain;clean;pid;ipc;" },
+	{ "compat", NULL, "contain;clean;pid;no-init;ipc;tmpfs;no-eval;no-umask;" },
+	{ "no-umask", NULL, "no-umask;" },
+	{ "dns", "192.0.2.1", "dns 192.0.2.1;" },
+	{ "dns", "192.0.2.1,,2001:db8::1", "dns 192.0.2.1;dns 2001:db8::1;" },
+	{ "dns", "", "" },
+	{ "dns", "192.0.2", NULL },
+	{ "dns", "192.0.2.1 ", NULL },
+	{ "dns", "192.0.2.1\noptions rotate", NULL },
+	{ "dns", "192.0.2.1,ns.site", NULL },
+	{ "dns", "fe80::1%eth0", NULL },
+	{ "dns", "[2001:db8::1]", NULL },
+	{ "no-env", "A,B_1,,_c", "without A;without B_1;without _c;" },
+	{ "no-env", "", "" },
+	{ "no-env", "A=1", NULL },
+	{ "no-env", "1A", NULL },
+	{ "no-env", "A,B-C", NULL },
+	{ "no-env", "A B", NULL },
+	{ "no-env", "PMI*", NULL },
 	{ "workdir", "/a//b/", "workdir /a/b;" },
 	{ "workdir", "/a/../b", "workdir /a/../b;" },
 	{ "workdir", "a", NULL },

@@ -261,6 +261,7 @@ END_TEST
 START_TEST(own_namespaces)
 {
 	static char user[] = "ann", group[] = "staff", host[] = "n1", home[] = "/home/ann";
+	static char one[] = "192.0.2.1", two[] = "2001:db8::1", *servers[] = { one, two, NULL };
 	const struct {
 		struct room_spec spec;
 		const char *has, *has_not;
@@ -268,6 +269,8 @@ START_TEST(own_namespaces)
 		{ { .pid = true }, "/proc(/proc) /sys ", "/proc,p" },
 		{ { .ipc = true, .net = true, .uts = true }, "/proc,p /sys ", "hostname" },
 		{ { .hostname = host }, " /etc/hostname(n1\n)", "/etc/hostname," },
+		{ { .dns = { .v = servers, .n = 2 } },
+		  " /etc/resolv.conf(nameserver 192.0.2.1\nnameserver 2001:db8::1\n)", "/etc/resolv.conf," },
 		{ { .user = user, .group = group, .home = home, .fakeroot = true },
 		  " /etc/passwd(root:x:0:0::/home/ann:/bin/sh) /etc/group(root:x:0:)", "ann:x" },
 		{ { .user = user, .group = group, .fakeroot = true, .writable = true }, "/proc,p", "/etc/passwd" },
