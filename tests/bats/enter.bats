@@ -228,3 +228,41 @@ subprocess.run(["berth", "enter", sys.argv[1], "python3", "-c", look])' "$PID"
 	assert_success
 	eventually 10 sh -c "! kill -0 $PID 2>/dev/null || grep -q '^State:.Z' /proc/$PID/status"
 }
+
+# bats test_tags=slurm
+@test "a task of srun's: root of its node enters it as its user; the user cannot, and is told of --overlap" {
+	local root=$SCRATCH/task who=() status=0
+
+	need_cluster
+	cp -al "$ROOM_DIR" "$root" && mkdir -p "$root/.singularity.d/env"
+	echo 'export OF_IMAGE=$(echo shell)' >"$root/.singularity.d/env/90-environment.sh"
+	chmod -R a+rX "$root/.singularity.d"
+	chmod 0755 "$SCRATCH"
+	as_user srun -Q -N1 -w n1 --container="$root" --container-env=MARK=task --container-pwd=/usr/only-in-image/sub \
+		sleep 600 &
+	BACKGROUND=$!
+	eventually 20 pgrep -u "$CLUSTER_UID" -x sleep
+	PID=$(pgrep -u "$CLUSTER_UID" -x sleep)
+	# shellcheck disable=SC2016
+	run on_node n1 berth enter "$PID" sh -c 'pwd; cat /etc/os-release; echo "$MARK,$OF_IMAGE,$SLURM_STEP_ID"; id -u
+		readlink /proc/self/ns/mnt; grep -E "^(Cap(Prm|Eff|Bnd|Amb)|NoNewPrivs)" /proc/self/status; exit 7'
+	assert_failure 7 '^/usr/only-in-image/sub$'
+	assert_output 'Berth test image'
+	assert_output '^task,shell,0$'
+	assert_output "^$CLUSTER_UID$"
+	assert_output "^$(readlink "/proc/$PID/ns/mnt" | sed 's/[][]/\\&/g')$"
+	assert_lines 4 '^Cap...:.0000000000000000$'
+	assert_output '^NoNewPrivs:.1$'
+	who=(setpriv --reuid="$CLUSTER_UID" --regid="$CLUSTER_UID" --clear-groups)
+	run on_node n1 "${who[@]}" berth enter "$PID" touch "$SCRATCH/ran"
+	assert_failure 255 'cannot enter the mount namespace'
+	assert_output 'srun --overlap'
+	[ ! -e "$SCRATCH/ran" ]
+	kill -KILL "$PID"
+	PID=''
+	wait "$BACKGROUND" || status=$?
+	BACKGROUND=''
+	[ "$status" -ne 0 ]
+	run as_user srun -Q -N1 -w n1 --container="$root" echo next
+	assert_success next
+}

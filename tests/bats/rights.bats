@@ -45,13 +45,13 @@ mine() { printf '%016x' $((0x$(awk '/^CapPrm/ { print $2 }' /proc/self/status) &
 	for image in "$ROOM_DIR" "$ROOM_SIF"; do
 		run show "$image"
 		assert_success
-		sets $NONE $NONE $NONE $NONE $NONE
+		sets "$NONE" "$NONE" "$NONE" "$NONE" "$NONE"
 		run show --no-privs "$image"
 		assert_success
-		sets $NONE $NONE $NONE $NONE $NONE
+		sets "$NONE" "$NONE" "$NONE" "$NONE" "$NONE"
 		run show --drop-caps all --keep-privs "$image"
 		assert_success
-		sets $NONE $NONE $NONE $NONE $NONE
+		sets "$NONE" "$NONE" "$NONE" "$NONE" "$NONE"
 	done
 }
 
@@ -61,22 +61,22 @@ mine() { printf '%016x' $((0x$(awk '/^CapPrm/ { print $2 }' /proc/self/status) &
 	all=$(mine 0) some=$(mine 0x280000) # sys_admin, sys_ptrace
 	run show --keep-privs "$ROOM_SIF"
 	assert_success
-	sets $NONE "$all" "$all" "$all" $NONE
+	sets "$NONE" "$all" "$all" "$all" "$NONE"
 	run show --keep-privs --drop-caps CAP_SYS_ADMIN,sys_ptrace "$ROOM_SIF"
 	assert_success
-	sets $NONE "$some" "$some" "$some" $NONE
+	sets "$NONE" "$some" "$some" "$some" "$NONE"
 	run show --add-caps all "$ROOM_DIR"
 	assert_success
-	sets $NONE "$all" "$all" "$all" $NONE
+	sets "$NONE" "$all" "$all" "$all" "$NONE"
 	run show --keep-privs --no-privs "$ROOM_DIR"
 	assert_success
-	sets $NONE $NONE $NONE $NONE $NONE
+	sets "$NONE" "$NONE" "$NONE" "$NONE" "$NONE"
 }
 
 @test "--add-caps keeps these and no more, in whatever set a program could find others" {
 	run show --add-caps net_raw,CAP_CHOWN "$ROOM_SIF"
 	assert_success
-	sets $NONE 0000000000002001 0000000000002001 0000000000002001 $NONE
+	sets "$NONE" 0000000000002001 0000000000002001 0000000000002001 "$NONE"
 	run as_root env BERTH_ADD_CAPS=kill berth exec "$ROOM_DIR" grep ^CapBnd /proc/self/status
 	assert_success
 	assert_output '0000000000000020$'
@@ -85,7 +85,7 @@ mine() { printf '%016x' $((0x$(awk '/^CapPrm/ { print $2 }' /proc/self/status) &
 		grep -E '^(Cap|NoNew)' /proc/self/status
 	assert_success
 	output=$(tr -d '\t' <<<"$output")
-	sets $NONE 0000000000002000 0000000000002000 0000000000002000 $NONE
+	sets "$NONE" 0000000000002000 0000000000002000 0000000000002000 "$NONE"
 }
 
 @test "a capability that this root has not is named" {
@@ -102,7 +102,7 @@ mine() { printf '%016x' $((0x$(awk '/^CapPrm/ { print $2 }' /proc/self/status) &
 	assert_output '^Uid:1234123412341234$'
 	assert_output '^Gid:55555555$'
 	assert_output '^Groups:55 66 77 $'
-	sets $NONE $NONE $NONE $NONE $NONE
+	sets "$NONE" "$NONE" "$NONE" "$NONE" "$NONE"
 	run show --security uid:1234 "$ROOM_DIR"
 	assert_success
 	assert_output '^Uid:1234123412341234$'
@@ -125,7 +125,7 @@ mine() { printf '%016x' $((0x$(awk '/^CapPrm/ { print $2 }' /proc/self/status) &
 @test "with --pid the program has what was asked for, too" {
 	run show --pid --add-caps net_raw "$ROOM_DIR"
 	assert_success
-	sets $NONE 0000000000002000 0000000000002000 0000000000002000 $NONE
+	sets "$NONE" 0000000000002000 0000000000002000 0000000000002000 "$NONE"
 }
 
 @test "ranks of a job with other rights are in other rooms" {
