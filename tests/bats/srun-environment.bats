@@ -71,11 +71,13 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 		export SHOW="${APP_HOME}/share"
 		END
 	)
-	same "$root" MINE=1 APP_HOME=/host SINGULARITYENV_GIVEN=yes APPTAINERENV_APPEND_PATH=/more
+	mkdir -p "$root/usr/lib/locale"
+	same "$root" LANG=xx_YY.UTF-8 MINE=1 APP_HOME=/host SINGULARITYENV_GIVEN=yes APPTAINERENV_APPEND_PATH=/more
 	has APP_HOME=/opt/app
 	has SHOW=/opt/app/share
 	has GIVEN=yes
 	has MINE=1
+	has LANG=C # of an image with a glibc and without this locale
 	has PATH=/opt/app/bin:/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin:/more
 }
 
