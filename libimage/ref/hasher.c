@@ -2,6 +2,7 @@
 /* hasher.c - the digest of bytes that come one after another; see hasher.h. */
 #include "config.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ struct hasher *hasher_new(const char *algorithm)
 {
 	size_t n = strcspn(algorithm, ":");
 
+	/* Else the first sum would open openssl.cnf, which who has shut himself in cannot. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++) {
 		cleanup(hasher_freep) struct hasher *h = NULL;
 
