@@ -114,6 +114,7 @@ int flat_fill(struct flat *f, struct tree_node *node, const struct flat_entry *e
 		if (!node->target)
 			return flat_nomem(err);
 		node->st.st_size = (off_t)strlen(node->target);
+		node->st.st_mode = S_IFLNK | 0777; /* as every file system has it */
 	} else if (!S_ISREG(e->st.st_mode)) {
 		node->st.st_size = 0;
 	}
@@ -190,6 +191,10 @@ static int claim_parent(struct flat *f, uint32_t *m, bool is_link, struct berth_
 	rc = flat_holds(f, *m, is_link ? f->layer : 0, err);
 	if (rc < 0)
 		return -1;
+	if (f->marks[*m].implied == f->layer)
+		f->marks[*m].implied = 0;
+	else if (f->marks[*m].implied != 0)
+		rc = 1;
 	if (mark_lives(&f->marks[*m]) && flat_release(f, *m, err) < 0)
 		return -1;
 	if (rc == 0)
@@ -206,7 +211,7 @@ int flat_claim(struct flat *f, const char *path, bool is_link, uint32_t *ret, st
 {
 	struct mark *mark;
 	uint32_t m;
-	int rc = flat_walk(f, path, &m, err);
+	int rc = flat_walk(f, path, true, &m, err);
 
 	if (rc <= 0)
 		return rc;
@@ -219,7 +224,7 @@ int flat_claim(struct flat *f, const char *path, bool is_link, uint32_t *ret, st
 		cut(mark, f->layer);
 		return 0;
 	}
-	if (mark->child != 0 && (!mark_lives(mark) || mark_is_dir(mark))) {
+	if ((mark->child != 0 || mark->implied != 0) && (!mark_lives(mark) || mark_is_dir(mark))) {
 		rc = claim_parent(f, &m, is_link, err);
 		if (rc <= 0)
 			return rc;
@@ -239,8 +244,7 @@ int flat_claim(struct flat *f, const char *path, bool is_link, uint32_t *ret, st
 static int enter_file(struct flat *f, const char *path, const struct flat_entry *e, struct berth_err *err)
 {
 	bool is_link = S_ISLNK(e->st.st_mode);
-	struct tree_node *node = NULL;
-	uint32_t m = 0;
+	uint32_t m = 0, lead = 0;
 	int rc = 0, wanted;
 
 	if (is_link && (!e->target || !e->target[0] || strlen(e->target) >= PATH_MAX))
@@ -249,16 +253,16 @@ static int enter_file(struct flat *f, const char *path, const struct flat_entry 
 		rc = flat_claim(f, path, is_link, &m, err);
 	if (rc < 0)
 		return -1;
-	wanted = flat_wanted(f, path, rc == 1 ? m : 0, &node, err);
+	wanted = flat_wanted(f, path, rc == 1 ? m : 0, &lead, err);
 	if (wanted < 0)
 		return -1;
 	if (rc == 1)
 		return flat_fill(f, f->marks[m].node, e, err);
-	if (wanted == 1)
-		return flat_fill(f, node, e, err);
-	if (f->second)
+	if (wanted == 0 && f->second)
 		return 0;
-	return flat_pass(f, path, NULL, err) < 0 ? -1 : hidden(f);
+	if (flat_pass(f, path, NULL, lead, err) < 0)
+		return -1;
+	return wanted == 1 ? flat_fill(f, f->marks[lead].node, e, err) : hidden(f);
 }
 
 static int enter_dir(struct flat *f, const char *path, const struct flat_entry *e, struct berth_err *err)
@@ -269,7 +273,7 @@ static int enter_dir(struct flat *f, const char *path, const struct flat_entry *
 
 	if (f->second)
 		return 0;
-	rc = flat_walk(f, path, &m, err);
+	rc = flat_walk(f, path, true, &m, err);
 	if (rc < 0)
 		return -1;
 	mark = &f->marks[m];
@@ -305,7 +309,7 @@ static int enter_whiteout(struct flat *f, char *path, char *name, struct berth_e
 	}
 	if (flat_unwant(f, path, all, false, err) < 0)
 		return -1;
-	rc = flat_walk(f, path, &m, err);
+	rc = flat_walk(f, path, false, &m, err);
 	if (rc <= 0)
 		return rc;
 	if (all)

@@ -32,10 +32,8 @@ static int look(struct flat *f, uint32_t c, unsigned int depth, struct berth_err
 		f->counts.devices++;
 		return 0;
 	}
-	if (m->child == 0)
-		return mark_lives(m);
-	rc = build_dir(f, c, depth + 1, err);
-	return rc == 0 && mark_lives(m) ? 1 : rc;
+	rc = m->child == 0 ? 0 : build_dir(f, c, depth + 1, err);
+	return rc == 0 && (mark_lives(m) || m->implied != 0) ? 1 : rc;
 }
 
 /* Returns how many there are, bounded to 1, or -1. */

@@ -5,10 +5,11 @@
  * A link is to what its own layer and those below have under the target's name, whatever layers
  * above have made of it. Mostly that came by just before, and stays: then the link is bound at once. Else
  * it wants it, until
- *   - it comes by, here or in a lower layer: if it is hidden under its own name, the link's node takes
- *     its bytes, and others that want it are bound to that;
+ *   - it comes by in a lower layer: if it is hidden under its own name, the link's node takes its bytes, and
+ *     others that want it are bound to that;
  *   - the layer ends and it was passed over in it before the link came: the layer is read again;
- *   - a layer takes it away, or all are through: such an image is refused.
+ *   - all are through: then it is what has that name now, in the link's layer or below;
+ *   - a layer takes it away: such an image is refused.
  */
 #include "config.h"
 
@@ -64,7 +65,7 @@ static uint64_t passed_hash(const struct flat *f, const char *path)
 	return flat_hash(f, path, strlen(path), (uint64_t)SEED_PASSED << 32) | 1;
 }
 
-int flat_pass(struct flat *f, const char *path, const char *link, struct berth_err *err)
+int flat_pass(struct flat *f, const char *path, const char *link, uint32_t lead, struct berth_err *err)
 {
 	uint64_t hash = passed_hash(f, path);
 	struct passed *p;
@@ -74,6 +75,7 @@ int flat_pass(struct flat *f, const char *path, const char *link, struct berth_e
 	p = passed_slot(f, hash);
 	f->npassed += p->hash == 0;
 	p->hash = hash;
+	p->lead = lead;
 	free(p->link);
 	p->link = link ? strdup(link) : NULL;
 	return link && !p->link ? flat_nomem(err) : 0;
@@ -88,21 +90,26 @@ static void passed_clear(struct flat *f)
 	f->passed_size = f->npassed = 0;
 }
 
-/* Was 'path' passed over? *path becomes what it is a link to, if it is one. */
-static bool was_passed(const struct flat *f, const char **path)
+/*
+ * Was what 'w' wants, 'path', passed over? Then it must be read again, or a link took it. *path becomes
+ * what it is a link to, if it is one.
+ */
+static void look_back(const struct flat *f, struct want *w, const char **path)
 {
-	if (f->npassed == 0)
-		return false;
-	for (size_t i = 0; i <= f->npassed; i++) {
+	w->again = false;
+	w->found = 0;
+	for (size_t i = 0; i < f->npassed; i++) {
 		const struct passed *p = passed_slot(f, passed_hash(f, *path));
 
 		if (p->hash == 0)
-			return false;
-		if (!p->link)
-			return true;
+			return;
+		if (!p->link) {
+			w->again = p->lead == 0;
+			w->found = p->lead;
+			return;
+		}
 		*path = p->link;
 	}
-	return true; /* in a circle: nothing will be found */
 }
 
 /* ---- directories that wanted paths lead through ---- */
@@ -236,7 +243,7 @@ static int add_want(struct flat *f, uint32_t link, const char *path, struct bert
 	w = &f->wants[f->nwants];
 	memset(w, 0, sizeof(*w));
 	w->until = FLAT_UNCUT;
-	w->again = was_passed(f, &path);
+	look_back(f, w, &path);
 	if (want_path(f, f->nwants, path, err) < 0) {
 		free(w->path);
 		return -1;
@@ -288,15 +295,16 @@ static int hand_on(struct flat *f, const char *path, struct tree_node *target, c
 			continue;
 		}
 		unlist(f, i - 1);
-		w->again = was_passed(f, &plain);
-		w->found = 0;
+		look_back(f, w, &plain);
+		w->layer = f->layer; /* what the link there is to */
+		w->until = FLAT_UNCUT;
 		if (want_path(f, i - 1, plain, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int flat_wanted(struct flat *f, const char *path, uint32_t m, struct tree_node **ret, struct berth_err *err)
+int flat_wanted(struct flat *f, const char *path, uint32_t m, uint32_t *ret, struct berth_err *err)
 {
 	uint32_t lead = 0;
 	bool twice = false;
@@ -310,8 +318,8 @@ int flat_wanted(struct flat *f, const char *path, uint32_t m, struct tree_node *
 
 		if (flat_step(f, err) < 0)
 			return -1;
-		if (w->link == 0 || w->hash != hash || strcmp(w->path, path) != 0 || (f->second && !w->again) ||
-		    f->layer > w->until)
+		if (w->link == 0 || w->hash != hash || strcmp(w->path, path) != 0 || f->layer > w->until ||
+		    (f->second ? !w->again : w->layer == f->layer))
 			continue;
 		if (m == 0 && lead == 0) {
 			lead = w->link;
@@ -332,7 +340,7 @@ int flat_wanted(struct flat *f, const char *path, uint32_t m, struct tree_node *
 		f->marks[lead].wanting = was.wanting;
 		f->marks[lead].side = was.side;
 	}
-	*ret = f->marks[lead].node;
+	*ret = lead;
 	return 1;
 }
 
@@ -344,6 +352,13 @@ static int target_is_dir(const char *path, const char *target, struct berth_err 
 static int to_itself(const char *path, struct berth_err *err)
 {
 	return berth_fail(err, BERTH_EIMAGE, 0, "'%.200s' is a hard link to itself", path);
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/';
 }
 
 int flat_link(struct flat *f, const char *path, const char *target, struct berth_err *err)
@@ -361,6 +376,8 @@ int flat_link(struct flat *f, const char *path, const char *target, struct berth
 		return -1;
 	t = flat_find(f, plain);
 	mark = &f->marks[t];
+	if (is_below(plain, path))
+		return berth_fail(err, BERTH_EIMAGE, 0, "'%.200s' is a hard link to what lies below it", path);
 	if (plain[0] == '\0' || (t != 0 && mark->layer == f->layer && mark_is_dir(mark)))
 		return target_is_dir(path, plain, err);
 	if (strcmp(path, plain) == 0) {
@@ -381,7 +398,7 @@ int flat_link(struct flat *f, const char *path, const char *target, struct berth
 		return -1;
 	if (rc == 0) {
 		f->counts.hidden++;
-		if (flat_pass(f, path, to, err) < 0)
+		if (flat_pass(f, path, to, 0, err) < 0)
 			return -1;
 	} else if (known) {
 		bind_to(f, m, known);
@@ -410,6 +427,8 @@ static int settle_want(struct flat *f, uint32_t i, struct berth_err *err)
 			unlist(f, i);
 			w->found = 0;
 			w->again = f->wants[other].again;
+			w->layer = f->wants[other].layer;
+			w->until = f->wants[other].until;
 			return want_path(f, i, f->wants[other].path, err);
 		}
 		bind_to(f, w->link, m->node);

@@ -294,6 +294,7 @@ uint32_t flat_detach(struct flat *f, uint32_t m, struct berth_err *err)
 	f->marks[link].cut = f->marks[m].cut;
 	f->marks[m].layer = 0;
 	f->marks[m].detached = true;
+	f->marks[m].implied = 0;
 	f->slots[slot] = link;
 	/* What went through a link of this name before goes through the new one. */
 	for (size_t i = 0; i + 1 < f->nmoves; i++) {
@@ -364,6 +365,8 @@ int flat_strip(struct flat *f, uint32_t m, uint16_t from, uint16_t to, struct be
 			return -1;
 		if (mark_lives(mark) && mark->layer >= from && mark->layer <= to && flat_release(f, c, err) < 0)
 			return -1;
+		if (mark->implied >= from && mark->implied <= to)
+			f->marks[c].implied = 0;
 	}
 	return 0;
 }
@@ -376,7 +379,7 @@ int flat_holds(struct flat *f, uint32_t m, uint16_t cuts, struct berth_err *err)
 
 		if (flat_step(f, err) < 0)
 			return -1;
-		if (mark_lives(mark) || mark->cut_below < cuts)
+		if (mark_lives(mark) || mark->implied != 0 || mark->cut_below < cuts)
 			return 1;
 		rc = mark->child != 0 ? flat_holds(f, c, cuts, err) : 0;
 		if (rc != 0)

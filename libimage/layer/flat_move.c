@@ -113,6 +113,8 @@ static int hide(struct flat *f, uint32_t by, uint32_t m, bool name, struct berth
 
 	if (name && mark_lives(b) && b->layer > a->cut && flat_release(f, m, err) < 0)
 		return -1;
+	if (name && b->implied > a->cut)
+		f->marks[m].implied = 0;
 	if (a->cut_below == FLAT_UNCUT)
 		return 0;
 	return flat_strip(f, m, (uint16_t)(a->cut_below + 1), UINT16_MAX, err);
@@ -166,7 +168,7 @@ static int settle_kinds(struct flat *f, uint32_t from, uint32_t *to, struct bert
 		if (mark_lives(b))
 			return flat_release(f, from, err);
 		rc = flat_holds(f, *to, S_ISLNK(a->node->st.st_mode) ? FLAT_UNCUT : 0, err);
-		if (rc <= 0)
+		if (rc < 0 || (rc == 0 && b->implied == 0))
 			return rc;
 		if (!S_ISLNK(a->node->st.st_mode))
 			return flat_release(f, from, err);
@@ -178,7 +180,7 @@ static int settle_kinds(struct flat *f, uint32_t from, uint32_t *to, struct bert
 	if (mark_lives(a))
 		return flat_release(f, *to, err);
 	rc = flat_holds(f, from, S_ISLNK(b->node->st.st_mode) ? FLAT_UNCUT : 0, err);
-	if (rc <= 0)
+	if (rc < 0 || (rc == 0 && a->implied == 0))
 		return rc;
 	if (!S_ISLNK(b->node->st.st_mode))
 		return flat_release(f, *to, err);
@@ -212,6 +214,8 @@ static int merge(struct flat *f, uint32_t from, uint32_t to, struct berth_err *e
 	if (mark_lives(a) && (!mark_lives(b) || a->layer < b->layer))
 		take_metadata(a, b);
 	a->layer = 0;
+	if (b->implied == 0 || (a->implied != 0 && a->implied < b->implied))
+		b->implied = a->implied;
 	return a->child != 0 ? merge_dirs(f, from, to, err) : 0;
 }
 

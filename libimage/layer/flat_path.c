@@ -67,7 +67,7 @@ static int pass_through(struct flat *f, uint32_t m, const char *path, uint32_t *
 	return 1;
 }
 
-int flat_walk(struct flat *f, const char *path, uint32_t *ret, struct berth_err *err)
+int flat_walk(struct flat *f, const char *path, bool implies, uint32_t *ret, struct berth_err *err)
 {
 	const char *last = strrchr(path, '/'), *p = path;
 	size_t dir_n = last ? (size_t)(last - path) : 0;
@@ -88,7 +88,9 @@ int flat_walk(struct flat *f, const char *path, uint32_t *ret, struct berth_err 
 
 		if (rc <= 0)
 			return rc;
-		if (p[n] == '\0') {
+		if (implies && f->marks[at].implied == 0)
+			f->marks[at].implied = f->layer;
+		if (p[n] == '\0' && implies) {
 			memcpy(f->last, path, dir_n);
 			f->last_n = dir_n;
 			f->last_mark = at;

@@ -34,6 +34,7 @@ struct mark {
 	uint16_t layer;		/* that decided it; 0: none yet, a parent at most */
 	uint16_t cut;		/* layers beyond this one have no say in this name */
 	uint16_t cut_below;	/* nor in what lies below it */
+	uint16_t implied;	/* not decided, but this layer has something below it: a directory */
 	bool wanting;		/* a hard link whose target has not come yet */
 	bool detached;		/* not to be found by its name: what upper layers have below a link */
 	bool keep;		/* it is in the tree that is built */
@@ -42,7 +43,7 @@ struct mark {
 /* A hard link whose target is not known yet. */
 struct want {
 	uint32_t link;		/* the mark; 0: nobody wants it any more */
-	uint16_t layer;		/* the link's */
+	uint16_t layer;		/* the link's, or of the link that it led to */
 	bool again;		/* it was passed over in the layer that is read now */
 	bool gone;		/* that layer takes away what lower ones have there */
 	uint16_t until;		/* lower layers than this one have something else there */
@@ -55,7 +56,8 @@ struct want {
 /* A name that was passed over in the layer that is read now. */
 struct passed {
 	uint64_t hash;
-	char *link; /* it is a hard link to this */
+	char *link;    /* it is a hard link to this */
+	uint32_t lead; /* the mark of a link that took its bytes; 0: they are gone */
 };
 
 /* A directory that is named by a symbolic link: what is in it goes where that leads. */
@@ -150,25 +152,26 @@ int flat_holds(struct flat *f, uint32_t m, uint16_t cuts, struct berth_err *err)
 int flat_plain(const struct flat *f, const char *path, const char *what, char *out, struct berth_err *err);
 /*
  * The mark of the plain 'path' for an entry of the layer that is read now; what is missing is made.
- * Returns 1 with *ret, 0 if it is hidden, -1.
+ * 'implies': it is a thing, and so what it lies in are directories. Returns 1 with *ret, 0 if it is
+ * hidden, -1.
  */
-int flat_walk(struct flat *f, const char *path, uint32_t *ret, struct berth_err *err);
+int flat_walk(struct flat *f, const char *path, bool implies, uint32_t *ret, struct berth_err *err);
 /* The mark of the plain 'path' if there is one, as flat_walk() goes: 0 there is none. */
 uint32_t flat_find(const struct flat *f, const char *path);
 
 /* ---- flat_link.c: hard links ---- */
 int flat_link(struct flat *f, const char *path, const char *target, struct berth_err *err);
 /* A non-directory 'path' came by: does a link want it? It stays under the mark 'm', or is hidden (0).
- * Returns 1 if so and it is hidden: *ret is the node that takes its bytes. */
-int flat_wanted(struct flat *f, const char *path, uint32_t m, struct tree_node **ret, struct berth_err *err);
+ * Returns 1 if so and it is hidden: the node of the mark *ret takes its bytes. */
+int flat_wanted(struct flat *f, const char *path, uint32_t m, uint32_t *ret, struct berth_err *err);
 /*
  * What lower layers have below 'path', or at it too, can no longer be wanted by links of upper ones. 'is_link':
  * where that leads is looked at in the end.
  */
 int flat_unwant(struct flat *f, const char *path, bool below, bool is_link,
 		struct berth_err *err);
-/* It is hidden: remember until the layer's end. 'link': it is a hard link to that. */
-int flat_pass(struct flat *f, const char *path, const char *link, struct berth_err *err);
+/* It is hidden: remember until the layer's end. 'link': it is a hard link to that; 'lead' as in struct passed. */
+int flat_pass(struct flat *f, const char *path, const char *link, uint32_t lead, struct berth_err *err);
 /* The layer came to its end. Returns 1 if it must be read again. */
 int flat_links_end(struct flat *f, struct berth_err *err);
 /* Nobody else comes. */

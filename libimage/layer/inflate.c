@@ -3,13 +3,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
 
-#include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
+#include "libimage/base/num.h"
 #include "libimage/layer/inflate.h"
 
 enum {
@@ -160,6 +161,66 @@ uint64_t inflate_taken(const struct inflate *z)
 	return z->taken;
 }
 
+/*
+ * The header of a member is read here: libisal's own reader takes a header that comes in pieces for damaged
+ * if it has a checksum. Room for all of it is in the buffer: names of 256 KiB are nobody's.
+ */
+enum { HEAD_BYTES = 10, HEAD_SUM = 2, HEAD_EXTRA = 4, HEAD_NAME = 8, HEAD_COMMENT = 16, HEAD_UNKNOWN = 0xe0 };
+
+/* At least 'n' bytes from 'at' on. 0, -1. */
+static int need(struct inflate *z, size_t n, struct berth_err *err)
+{
+	ssize_t there = n < IN_BYTES ? have(z, n, err) : (ssize_t)n;
+
+	if (there < 0)
+		return -1;
+	if (n >= IN_BYTES)
+		return damaged(err, "has a header that does not end");
+	return (size_t)there < n ? damaged(err, "is cut short") : 0;
+}
+
+/* '*n' bytes of the header are known; a string of it follows. */
+static int skip_string(struct inflate *z, size_t *n, struct berth_err *err)
+{
+	do {
+		if (need(z, *n + 1, err) < 0)
+			return -1;
+	} while (z->in[z->at + (*n)++] != '\0');
+	return 0;
+}
+
+static int skip_header(struct inflate *z, struct berth_err *err)
+{
+	unsigned char flags;
+	size_t n = HEAD_BYTES;
+
+	if (need(z, n, err) < 0)
+		return -1;
+	flags = z->in[z->at + 3];
+	if (z->in[z->at + 2] != 8 || (flags & HEAD_UNKNOWN))
+		return damaged(err, "is of a kind of gzip that nobody knows");
+	if (flags & HEAD_EXTRA) {
+		if (need(z, n + 2, err) < 0)
+			return -1;
+		n += 2 + num_le16(z->in + z->at + n);
+		if (need(z, n, err) < 0)
+			return -1;
+	}
+	if ((flags & HEAD_NAME) && skip_string(z, &n, err) < 0)
+		return -1;
+	if ((flags & HEAD_COMMENT) && skip_string(z, &n, err) < 0)
+		return -1;
+	if (flags & HEAD_SUM) {
+		if (need(z, n + 2, err) < 0)
+			return -1;
+		if ((crc32_gzip_refl(0, z->in + z->at, n) & 0xffff) != num_le16(z->in + z->at + n))
+			return damaged(err, "is damaged");
+		n += 2;
+	}
+	z->at += n;
+	return 0;
+}
+
 /* Between members: what may follow is another one, or zeros to the end. 1 another, 0 the end, -1. */
 static int next_member(struct inflate *z, bool first, struct berth_err *err)
 {
@@ -198,8 +259,10 @@ static ssize_t read_gzip(struct inflate *z, unsigned char *buf, size_t n, struct
 				return -1;
 			if (rc == 0)
 				break;
+			if (skip_header(z, err) < 0)
+				return -1;
 			isal_inflate_reset(s);
-			s->crc_flag = ISAL_GZIP;
+			s->crc_flag = ISAL_GZIP_NO_HDR_VER;
 			z->within = true;
 		}
 		rc = z->at == z->n ? more(z, err) : 1;

@@ -2,7 +2,7 @@
 /*
  * flatten.c - what layers come to, as a listing: one line for each name, in the order of a walk.
  *
- *   flatten [--quiet] [--keep-devices] [--top DIR] LAYER...     the topmost layer first
+ *   flatten [--quiet] [--keep-devices] [--top DIR] LAYER[=DIFF-ID]...     the topmost layer first
  *
  * KIND MODE UID:GID TIME[.NSEC] and, by kind, SIZE SHA256 of a file, MAJOR:MINOR of a device, the target of a
  * link in quotes; then the path, and the attributes NAME=HEX. Of a file with several names all but
@@ -183,12 +183,21 @@ static int rewind_file(void *arg, struct berth_err *err)
 	return lseek(*(int *)arg, 0, SEEK_SET) < 0 ? berth_fail(err, BERTH_ESYS, 0, "cannot read it again") : 0;
 }
 
-static int one_layer(struct flat *f, const char *path, struct berth_err *err)
+static int one_layer(struct flat *f, char *path, struct berth_err *err)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = strstr(path, "=sha256:");
+	cleanup_close int fd = -1;
+	struct digest diff_id;
 	struct flat_blob blob = { .source = { .arg = &fd, .read = read_file }, .packing = FLAT_ANY,
 				  .again = rewind_file, .name = path };
 
+	if (text) {
+		*text++ = '\0';
+		if (digest_parse(text, &diff_id, err) < 0)
+			return -1;
+		blob.diff_id = &diff_id;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return berth_fail(err, BERTH_ENOTFOUND, 0, "cannot open '%s'", path);
 	return flat_layer(f, &blob, err);
