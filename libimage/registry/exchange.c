@@ -260,7 +260,8 @@ static bool without_tls(struct exchange *x)
 	cleanup(strbuf_done) struct strbuf url = STRBUF_INIT;
 	struct berth_err ignored = BERTH_ERR_INIT;
 
-	if (!x->call.not_tls || !x->place || !x->place->insecure || !x->place->origin.https || x->hops > 0)
+	if (!x->call.not_tls || !x->place || !x->place->insecure || x->hops > 0 ||
+	    strncmp(x->url, "https:", strlen("https:")) != 0)
 		return false;
 	strbuf_printf(&url, "http%s", x->url + strlen("https"));
 	if (!strbuf_ok(&url) || origin_of(url.text, &plain, &ignored) < 0)

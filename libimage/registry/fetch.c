@@ -37,18 +37,22 @@ static bool range_is(const char *text, uint64_t from)
 	return text && strncmp(text, want, (size_t)n) == 0;
 }
 
-/* The first bytes of an answer: from where are they? */
+/* The first bytes of an answer: from where are they, and will they be enough? */
 static int begin(struct fetch *f, const struct http_call *c, struct berth_err *err)
 {
 	struct registry_job *j = f->job;
+	uint64_t from = c->status == 206 ? c->from : 0;
 
 	f->begun = true;
-	if (c->from == 0)
-		return c->status == 200 ? 0 : berth_fail(err, BERTH_ENET, 0, "a part, where the whole was asked for");
-	if (c->status == 206 && range_is(c->head.content_range, c->from))
-		return 0;
-	if (c->status == 206)
+	if (c->status == 206 && c->from == 0)
+		return berth_fail(err, BERTH_ENET, 0, "a part, where the whole was asked for");
+	if (c->status == 206 && !range_is(c->head.content_range, c->from))
 		return berth_fail(err, BERTH_ENET, 0, "another part than was asked for");
+	if (c->length >= 0 && (from > j->size || (uint64_t)c->length != j->size - from))
+		return berth_fail(err, BERTH_EIMAGE, 0, "it has %" PRIu64 " bytes, not the %" PRIu64 " that its "
+				  "manifest says", from + (uint64_t)c->length, j->size);
+	if (from == c->from)
+		return 0;
 	/* The server knows no ranges. */
 	j->have = f->mark = 0;
 	return j->restart(j->arg, err);

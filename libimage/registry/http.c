@@ -17,7 +17,7 @@
 enum {
 	CONNECT_MAX_MS = 20 * 1000,    /* LIMIT: as long as people wait for a host that does not answer */
 	SILENCE_DEFAULT_S = 60,	       /* a loaded registry pauses; one that has died sends nothing */
-	SILENCE_BYTES = 16,	       /* a second: less is nothing */
+	SILENCE_BYTES = 512,	       /* a second: with less no layer ever comes to its end */
 	SMALL_MAX_MS = 120 * 1000,     /* LIMIT: a document of 4 MiB at 35 KiB/s */
 	HEAD_MAX = 64 * 1024,	       /* LIMIT: bytes; tokens in links are a few KiB */
 	ERROR_TEXT_MAX = 16 * 1024,    /* LIMIT: bytes; of an error's page only the start is of use */
@@ -113,10 +113,13 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg)
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct http_call *c = arg;
+	curl_off_t length = -1;
 	bool good;
 
 	(void)size; /* is 1 */
 	(void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &c->status);
+	(void)curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	c->length = length;
 	good = c->status >= 200 && c->status < 300;
 	if (good && c->data && (c->status == 200 || c->status == 206))
 		return c->data(c->arg, c, p, n, &c->err) < 0 ? 0 : n;
@@ -310,6 +313,10 @@ static void explain(struct http_call *c, CURLcode rc)
 		return;
 	case CURLE_OUT_OF_MEMORY:
 		berth_fail(&c->err, BERTH_ESYS, ENOMEM, "cannot ask a server");
+		return;
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+		berth_fail(&c->err, BERTH_ENET, 0, "what answers is no HTTP server: %s", shown);
 		return;
 	default:
 		break;

@@ -53,6 +53,7 @@ struct http_call {
 
 	/* set when 'done' */
 	bool done;
+	int64_t length; /* of the answer, as it says itself, for data(); -1: it does not */
 	long status; /* 0: there was no answer; 'err' says why */
 	struct http_head head;
 	struct strbuf text;

@@ -139,6 +139,8 @@ int registry_open(const char *host, const char *repo, const struct registry_opti
 		n++;
 	if (n > PLACES_MAX)
 		return berth_fail(err, BERTH_ECONFIG, 0, "more than %d mirrors of '%.100s'", PLACES_MAX, host);
+	if (strchr(host, '/'))
+		return berth_fail(err, BERTH_EUSAGE, 0, "'%.100s' is no registry's name", host);
 	r->places = calloc(n > 0 ? n : 1, sizeof(*r->places));
 	if (!r->places)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot ask '%.100s'", host);
