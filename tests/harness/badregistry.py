@@ -4,8 +4,9 @@
 
     badregistry.py DIR          runs until it is killed
 
-Listens on loopback at three ports of the kernel's choice and writes them into DIR/ports, one a
-line: "plain PORT", "other PORT", "tls PORT" (only with DIR/server.pem and server.key). The name of
+Listens on loopback at ports of the kernel's choice and writes them into DIR/ports, one a
+line: "plain PORT", "other PORT", "silent PORT", which never answers, and "tls PORT" (only with
+DIR/server.pem and server.key). The name of
 a repository says what is done to who asks for it; see the methods of Answer. Each request
 is a line of JSON in DIR/requests: port, method, path, authorization, range.
 
@@ -71,7 +72,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name = parts[2] if len(parts) > 3 and parts[1] == "v2" else ""
         if not name.startswith("up"):
             self.body = self.rfile.read(self.length)
-        if parts[1] == "token":
+        if self.server.kind == "silent":
+            time.sleep(600)
+        elif parts[1] == "token":
             self.token(parts[2])
         elif parts[1] == "bytes":
             self.send(200, blob())
@@ -266,6 +269,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def repo_later(self, parts):
         self.send(429, Retry_After="7200")
 
+    def repo_late(self, parts):
+        self.send(503, Retry_After="200")
+
     def repo_broken(self, parts):
         if self.server.count(self.path) < 2:
             self.send(500)
@@ -409,7 +415,7 @@ def main():
         return
     where = sys.argv[1]
     Handler.log_file = open(os.path.join(where, "requests"), "a", encoding="utf-8")
-    kinds = ["plain", "other"]
+    kinds = ["plain", "other", "silent"]
     if os.path.exists(os.path.join(where, "server.pem")):
         kinds.append("tls")
     for kind in kinds:

@@ -225,6 +225,7 @@ int main(int argc, char **argv)
 	ping = strcmp(verb, "ping") == 0;
 	repo = ping ? NULL : argv[optind + 2];
 	get.opt.push = strncmp(verb, "push", 4) == 0;
+	(void)signal(SIGINT, SIG_DFL); /* a shell lets what it starts in the background ignore it */
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);

@@ -117,6 +117,8 @@ registry_fill()
 	if [ -e "$dir/ca.pem" ]; then
 		mkdir -p "$dir/certs" && cp "$dir/ca.pem" "$dir/certs/ca.crt" && args+=(--dest-cert-dir "$dir/certs")
 	fi
+	# as they are, if they are not to be others: skopeo would compress what is not
+	case " $* " in *" --format "*) ;; *) args+=(--preserve-digests) ;; esac
 	skopeo --insecure-policy --tmpdir "$dir" copy --quiet "${args[@]}" "$@" "$source" \
 		"docker://$(cat "$dir/host")/$name"
 }
