@@ -66,7 +66,10 @@ static int start(const char *name, const char *verb, struct talk *t, struct bert
 	t->pid = fork();
 	if (t->pid == 0) {
 		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		sigset_t none;
 
+		(void)sigemptyset(&none);
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
 		if (dup2(pair[1], 0) == 0 && dup2(pair[1], 1) == 1 && null >= 0 && dup2(null, 2) == 2)
 			(void)execve(path, argv, env);
 		_exit(127);

@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/registry/http.h"
@@ -27,6 +30,7 @@ enum {
 struct http {
 	CURLM *multi;
 	struct http_options opt;
+	bool pipe_was_blocked;
 };
 
 static void head_done(struct http_head *h)
@@ -141,6 +145,35 @@ static size_t on_upload(char *buf, size_t size, size_t n, void *arg)
 	return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
 }
 
+/*
+ * A peer that goes away while OpenSSL writes to it is an error, not the end of the process: SIGPIPE is
+ * blocked as long as there is a client, and what came of it is taken back before it is let in again.
+ */
+static void block_pipe(struct http *h)
+{
+	sigset_t set, was;
+
+	(void)sigemptyset(&set);
+	(void)sigemptyset(&was);
+	(void)sigaddset(&set, SIGPIPE);
+	(void)pthread_sigmask(SIG_BLOCK, &set, &was);
+	h->pipe_was_blocked = sigismember(&was, SIGPIPE) == 1;
+}
+
+static void unblock_pipe(const struct http *h)
+{
+	static const struct timespec now = { 0 };
+	sigset_t set;
+
+	if (h->pipe_was_blocked)
+		return;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGPIPE);
+	while (sigtimedwait(&set, NULL, &now) == SIGPIPE)
+		;
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int http_open(const struct http_options *opt, struct http **ret, struct berth_err *err)
 {
 	struct http *h = calloc(1, sizeof(*h));
@@ -156,6 +189,7 @@ int http_open(const struct http_options *opt, struct http **ret, struct berth_er
 		curl_global_cleanup();
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start the HTTP client");
 	}
+	block_pipe(h);
 	(void)curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
 	*ret = h;
 	return 0;
@@ -166,6 +200,7 @@ struct http *http_close(struct http *h)
 	if (h) {
 		(void)curl_multi_cleanup(h->multi);
 		curl_global_cleanup();
+		unblock_pipe(h);
 		free(h);
 	}
 	return NULL;

@@ -360,6 +360,49 @@ E2
 	assert_failure 4 "$BAD"
 }
 
+@test "a proxy is used as the environment says" {
+	run env http_proxy="http://$BAD" "$GET" -n manifest registry.invalid good 1
+	assert_success
+	[ "$(asked path=http://registry.invalid/v2/good/manifests/1)" = 1 ]
+	run env http_proxy="http://$BAD" no_proxy=127.0.0.1 "$GET" -n manifest "$PLAIN" x/image 1
+	assert_success
+	[ "$(asked)" = 1 ]
+}
+
+@test "berth.conf: whom to believe, and who needs no TLS; a variable does not change it" {
+	local conf=$SCRATCH/conf
+
+	# with_conf CMD...: as ada, where $conf is the site's
+	with_conf()
+	{
+		# shellcheck disable=SC2016
+		as_root unshare -m --propagation private sh -ec 'mount --bind "$1" "$2"; uid=$3; shift 3
+			exec setpriv --reuid="$uid" --regid="$uid" --init-groups "$@"' sh "$conf" \
+			"$BERTH_PREFIX/etc/berth/berth.conf" "$CLUSTER_UID" env HOME="$SCRATCH/home" "$@"
+	}
+	# shellcheck disable=SC2016
+	log_in='echo secret | berth registry login -u me --password-stdin "$1"'
+	cp "$TLS_CA" "$conf.pem"
+	printf 'registry ca = %s\n' "$conf.pem" >"$conf"
+	run with_conf sh -c "$log_in" sh "$TLS"
+	assert_success
+	run with_conf env SSL_CERT_FILE=/nowhere sh -c "$log_in" sh "$TLS"
+	assert_success
+	run with_conf sh -c "$log_in" sh "$PLAIN"
+	assert_failure 255
+	printf 'insecure registry = %s\n' "${PLAIN%:*}" >"$conf"
+	run with_conf sh -c "$log_in" sh "$PLAIN"
+	assert_success
+	run with_conf sh -c "$log_in" sh "$TLS"
+	assert_success
+	printf 'insecure registry = localhost\n' >"$conf"
+	run with_conf sh -c "$log_in" sh "$TLS"
+	assert_failure 255 certificate
+	echo 'registry mirror = nonsense' >"$conf"
+	run with_conf sh -c "$log_in" sh "$TLS"
+	assert_failure 255 'berth.conf:1'
+}
+
 @test "push: new, there already, in another repository, and interrupted" {
 	run get -n push-blob "$PLAIN" y/new "$BLOB_DIGEST" "$BLOB"
 	assert_success

@@ -68,6 +68,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with Server.lock:
             self.log_file.write(json.dumps(line) + "\n")
             self.log_file.flush()
+        if self.path.startswith("http://"):     # as a proxy is asked
+            self.path = "/" + self.path.split("/", 3)[3]
         parts = self.path.split("?")[0].split("/")
         name = parts[2] if len(parts) > 3 and parts[1] == "v2" else ""
         if not name.startswith("up"):
