@@ -119,8 +119,8 @@ static void say_added(const struct signers *n, const struct sif_object *o)
 	if (n->of_group > 0)
 		say_broken(n, o);
 	else if (o->group == 0)
-		log_line(LOG_WARN, "the file is signed, and object %" PRIu32 " is in no group: 'verify' "
-				   "accepts the signed groups one by one only, with --group-id", o->id);
+		log_line(LOG_WARN, "the file is signed, and object %" PRIu32 " is in no group: 'verify' refuses "
+				   "such files; delete it and add it with --groupid", o->id);
 	else
 		log_line(LOG_WARN, "the file is signed, and group %" PRIu32 " is not: 'verify' accepts the "
 				   "others one by one only, with --group-id", o->group);

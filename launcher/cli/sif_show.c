@@ -133,16 +133,16 @@ static void add_time(struct rows *r, const char *key, const char *json, int64_t 
 	add(r, true, NULL, json, "%" PRId64, when);
 }
 
-/* As siftool: whole units, rounded down. */
+/* As siftool: whole units. */
 static void add_size(struct rows *r, const char *key, const char *json, uint64_t bytes)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	uint64_t left = bytes;
+	double left = (double)bytes;
 	size_t unit = 0;
 
 	for (; left >= 1024; left /= 1024)
 		unit++;
-	add(r, false, key, NULL, "%" PRIu64 " %s", left, units[unit]);
+	add(r, false, key, NULL, "%.0f %s", left, units[unit]);
 	add(r, true, NULL, json, "%" PRIu64, bytes);
 }
 

@@ -95,6 +95,46 @@ START_TEST(times_are_asked_for)
 }
 END_TEST
 
+/* What a builder writes, as Apptainer does: the last one's size is known last. */
+START_TEST(several_objects)
+{
+	struct sif_new_object o[4] = {
+		{ .type = SIF_DEFFILE, .size = 34 }, { .type = SIF_JSON, .name = "inspect-metadata.json", .size = 2000 },
+		{ .type = SIF_JSON, .name = "oci-config.json", .size = 3000 },
+		{ .type = SIF_PARTITION, .fs = SIF_FS_SQUASHFS, .part = SIF_PART_PRIMARY },
+	};
+	cleanup_close int fd = memfd_create("sif", MFD_CLOEXEC);
+	struct berth_err err = BERTH_ERR_INIT;
+	struct sif_object got;
+	struct sif s;
+
+	ck_assert_int_eq(sif_layout(o, 4, &err), 0);
+	ck_assert_uint_eq(o[0].offset, 32176);
+	ck_assert_uint_eq(o[1].offset, 32210);
+	ck_assert_uint_eq(o[2].offset, 34210);
+	ck_assert_uint_eq(o[3].offset, 40960);
+	o[3].size = MADE_ROOT_BYTES;
+	ck_assert_int_eq(ftruncate(fd, 40960 + MADE_ROOT_BYTES), 0);
+	ck_assert_int_eq(sif_write_header(fd, o, 4, sif_arch_host(), 0, &err), 0);
+	ck_assert_int_eq(sif_open(fd, &s, &err), 0);
+	ck_assert_uint_eq(s.used, 4);
+	ck_assert_uint_eq(s.said_free, 44);
+	ck_assert_uint_eq(s.data + s.said_data_bytes, 40960 + MADE_ROOT_BYTES);
+	for (uint32_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(sif_object_find(&s, i + 1, &got, NULL, &err), 0);
+		ck_assert_int_eq(got.type, o[i].type);
+		ck_assert_str_eq(got.name, o[i].name ? o[i].name : "");
+		ck_assert_uint_eq(got.group, 1);
+		ck_assert_uint_eq(got.offset, o[i].offset);
+		ck_assert_uint_eq(got.padded, i == 3 ? MADE_ROOT_BYTES + 40960 - 37210 : o[i].size);
+	}
+	ck_assert_int_eq(sif_object_find(&s, 5, &got, NULL, &err), -1);
+	ck_assert_int_eq(err.code, BERTH_ENOTFOUND);
+	ck_assert_int_eq(sif_find_root(&s, &got, &err), 0);
+	ck_assert_uint_eq(got.id, 4);
+}
+END_TEST
+
 START_TEST(layout_refusals)
 {
 	struct sif_new_object many[49] = { { .type = SIF_RAW } };
@@ -359,6 +399,7 @@ int main(void)
 	tcase_add_test(tc, golden);
 	tcase_add_test(tc, read_back);
 	tcase_add_test(tc, times_are_asked_for);
+	tcase_add_test(tc, several_objects);
 	tcase_add_test(tc, layout_refusals);
 	tcase_add_test(tc, name_of_128_bytes);
 	tcase_add_loop_test(tc, header_fields, 0, NASTY);
