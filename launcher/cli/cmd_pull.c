@@ -6,8 +6,10 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,11 +25,12 @@
 #include "libimage/base/log.h"
 #include "libimage/base/path.h"
 #include "libimage/build/pull.h"
+#include "libimage/oci/json.h"
 #include "libimage/ref/image_ref.h"
 
 struct words {
 	const char *out, *image, *name, *dir;
-	bool force, help;
+	bool force, json, help;
 	struct fetch_options fetch;
 };
 
@@ -37,6 +40,7 @@ static int read_options(int argc, char **argv, struct words *w, struct berth_err
 		{ "force", no_argument, NULL, 'F' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "dir", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		FETCH_LONG_OPTIONS,
 		{ NULL, 0, NULL, 0 },
@@ -45,13 +49,15 @@ static int read_options(int argc, char **argv, struct words *w, struct berth_err
 
 	optind = 0;
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "Fh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "Fjh", longs, NULL)) != -1) {
 		if (c == 'F')
 			w->force = true;
 		else if (c == 'n')
 			w->name = optarg;
 		else if (c == 'd')
 			w->dir = optarg;
+		else if (c == 'j')
+			w->json = true;
 		else if (c == 'h')
 			w->help = true;
 		else if (!fetch_option(c, optarg, &w->fetch))
@@ -102,6 +108,29 @@ static void report(const char *out, const struct pull_result *res)
 		log_line(LOG_NOTE, "left out %" PRIu64 " device nodes: an image's do not work", res->made.counts.devices);
 }
 
+/* The same for programs, on standard output. */
+static int report_json(const char *image, const char *out, const struct pull_result *res, struct berth_err *err)
+{
+	cleanup(strbuf_done) struct strbuf text = STRBUF_INIT;
+	struct json_out o = { .text = &text, .indent = "\t" };
+
+	json_open(&o, '{');
+	json_member(&o, "source", image);
+	json_member(&o, "manifest", res->manifest.text);
+	json_member(&o, "path", out);
+	json_key(&o, "bytes");
+	json_put_u64(&o, res->bytes);
+	json_key(&o, "downloaded");
+	json_put_u64(&o, res->downloaded);
+	json_key(&o, "from_store");
+	json_put_word(&o, res->there ? "true" : "false");
+	json_close(&o, '}');
+	if (!strbuf_ok(&text))
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot write the report");
+	(void)puts(text.text);
+	return 0;
+}
+
 static int pull_words(const struct words *w, struct berth_err *err)
 {
 	cleanup(image_ref_done) struct image_ref ref = { 0 };
@@ -119,6 +148,8 @@ static int pull_words(const struct words *w, struct berth_err *err)
 	if (pull_to_file(&f.pull, out, w->force, &res, err) < 0)
 		return berth_context(err, "'%.150s'", w->image);
 	fetch_done(&f);
+	if (w->json)
+		return report_json(w->image, out, &res, err);
 	report(out, &res);
 	return 0;
 }
@@ -138,5 +169,5 @@ int cmd_pull(int argc, char **argv)
 		cancel_end();
 		return cli_fail("pull", &err);
 	}
-	return STATUS_OK;
+	return cli_flush();
 }

@@ -30,8 +30,6 @@
 #include "libimage/oci/json.h"
 #include "libimage/registry/helper.h"
 
-enum { USER_MAX = 255 }; /* LIMIT: bytes; a mail address has less */
-
 struct words {
 	const char *verb, *authfile, *user;
 	char *host; /* HOST[:PORT] that is spoken to */
@@ -159,25 +157,12 @@ static int try_login(const struct words *w, const char *password, struct berth_e
 	return -1;
 }
 
-static int ask_user(char *out, struct berth_err *err)
-{
-	if (isatty(STDIN_FILENO)) {
-		(void)fputs("Username: ", stderr);
-		if (fgets(out, USER_MAX + 1, stdin))
-			out[strcspn(out, "\r\n")] = '\0';
-	}
-	if (out[0] != '\0')
-		return 0;
-	berth_fail(err, BERTH_EUSAGE, 0, "who logs in is not said");
-	return berth_hint(err, "--username names you");
-}
-
 static int login_as(struct words *w, const char *path, char *password, struct berth_err *err)
 {
-	char user[USER_MAX + 1] = "";
+	char user[SECRET_NAME_MAX + 1];
 
 	if (!w->user) {
-		if (ask_user(user, err) < 0)
+		if (secret_ask_name(user, err) < 0)
 			return -1;
 		w->user = user;
 	}

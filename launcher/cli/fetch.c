@@ -13,6 +13,7 @@
 #include "launcher/cli/epoch.h"
 #include "launcher/cli/fetch.h"
 #include "launcher/cli/progress.h"
+#include "launcher/cli/secret.h"
 #include "launcher/cli/setting.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -29,6 +30,8 @@ bool fetch_option(int letter, const char *value, struct fetch_options *o)
 		o->authfile = value;
 	else if (letter == FETCH_TMPDIR)
 		o->tmpdir = value;
+	else if (letter == FETCH_LOGIN)
+		o->login = true;
 	else if (letter == FETCH_DISABLE_CACHE)
 		o->disable_cache = true;
 	else if (letter == FETCH_NO_HTTPS)
@@ -72,6 +75,20 @@ static void note(void *arg, const char *text)
 	log_line(LOG_NOTE, "%s", text);
 }
 
+/* Ask who the user is; both stay until fetch_done(), which overwrites the password. */
+static int ask_login(struct fetch *f, struct berth_err *err)
+{
+	f->user = calloc(1, SECRET_NAME_MAX + 1);
+	f->password = calloc(1, SECRET_MAX + 1);
+	if (!f->user || !f->password)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot ask who you are");
+	if (secret_ask_name(f->user, err) < 0 || secret_ask("Password: ", f->password, err) < 0)
+		return -1;
+	f->access.opt.user = f->user;
+	f->access.opt.password = f->password;
+	return 0;
+}
+
 /* ---- open and close ---------------------------------------------------------------------------- */
 
 int fetch_open(struct fetch *f, const struct image_ref *ref, const struct fetch_options *o, struct berth_err *err)
@@ -97,6 +114,8 @@ int fetch_open(struct fetch *f, const struct image_ref *ref, const struct fetch_
 	if (registry_access_get(ref->host, o->authfile, o->no_https, &f->access, err) < 0 ||
 	    cache_store_open(true, anonymous, &p->store, err) < 0)
 		return -1;
+	if ((o->login || setting_on("DOCKER_LOGIN", NULL)) && ask_login(f, err) < 0)
+		return -1;
 	f->access.opt.cancel_fd = f->cancel_fd;
 	f->access.opt.note = note;
 	return registry_open(ref->host, ref->repo, &f->access.opt, &p->registry, err);
@@ -109,5 +128,9 @@ void fetch_done(struct fetch *f)
 	f->pull.store = store_close(f->pull.store);
 	registry_access_done(&f->access);
 	memset(&f->access, 0, sizeof(f->access));
+	if (f->password)
+		explicit_bzero(f->password, SECRET_MAX);
+	free(take_ptr(&f->password));
+	free(take_ptr(&f->user));
 	cleanup_close_fn(&f->cancel_fd);
 }

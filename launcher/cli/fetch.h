@@ -19,7 +19,7 @@ struct image_ref;
 struct progress;
 
 enum fetch_letter {
-	FETCH_ARCH = 1000, FETCH_PLATFORM, FETCH_DISABLE_CACHE, FETCH_NO_HTTPS, FETCH_AUTHFILE, FETCH_TMPDIR,
+	FETCH_ARCH = 1000, FETCH_PLATFORM, FETCH_DISABLE_CACHE, FETCH_NO_HTTPS, FETCH_AUTHFILE, FETCH_LOGIN, FETCH_TMPDIR,
 	FETCH_NOTHING,
 };
 
@@ -31,6 +31,7 @@ enum fetch_letter {
 	{ "no-https", no_argument, NULL, FETCH_NO_HTTPS },              \
 	{ "nohttps", no_argument, NULL, FETCH_NO_HTTPS },               \
 	{ "authfile", required_argument, NULL, FETCH_AUTHFILE },        \
+	{ "docker-login", no_argument, NULL, FETCH_LOGIN },             \
 	{ "tmpdir", required_argument, NULL, FETCH_TMPDIR },            \
 	{ "allow-unsigned", no_argument, NULL, FETCH_NOTHING },         \
 	{ "allow-unauthenticated", no_argument, NULL, FETCH_NOTHING },  \
@@ -39,7 +40,7 @@ enum fetch_letter {
 
 struct fetch_options {
 	const char *platform, *authfile, *tmpdir;
-	bool disable_cache, no_https;
+	bool disable_cache, no_https, login;
 };
 
 /* Take the option; false: it is none of these. What the environment says is added by fetch_open(). */
@@ -50,6 +51,7 @@ struct fetch {
 	struct pull pull;
 	struct registry_access access;
 	struct progress *progress;
+	char *user, *password; /* that were asked for */
 	int cancel_fd;
 };
 

@@ -28,6 +28,8 @@ const struct flag_local flag_locals[] = {
 	{ "pull", "force", 'F', NULL, "replace IMAGE.sif where it exists" },
 	{ "pull", "name", 0, "IMAGE.sif", "the same as naming it first" },
 	{ "pull", "dir", 0, "DIR", "make it there" },
+	{ "pull", "json", 'j', NULL, "say in JSON, on standard output, what was made" },
+	{ "pull", "docker-login", 0, NULL, "ask at the terminal who you are to the registry" },
 	{ "pull", "arch", 0, "ARCH", "for this machine, as amd64 or arm64, not for this one here" },
 	{ "pull", "platform", 0, "OS/ARCH[/VARIANT]", "the same, in full: linux/arm/v7" },
 	{ "pull", "disable-cache", 0, NULL, "neither take from the store nor keep there what is downloaded" },

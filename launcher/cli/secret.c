@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -67,6 +68,20 @@ int secret_ask(const char *prompt, char *out, struct berth_err *err)
 	(void)tcsetattr(fd, TCSAFLUSH, &was);
 	(void)fd_write_full(fd, "\n", 1);
 	return rc;
+}
+
+int secret_ask_name(char *out, struct berth_err *err)
+{
+	out[0] = '\0';
+	if (isatty(STDIN_FILENO)) {
+		(void)fputs("Username: ", stderr);
+		if (fgets(out, SECRET_NAME_MAX + 1, stdin))
+			out[strcspn(out, "\r\n")] = '\0';
+	}
+	if (out[0] != '\0')
+		return 0;
+	berth_fail(err, BERTH_EUSAGE, 0, "who logs in is not said");
+	return berth_hint(err, "'registry login --username' takes the name");
 }
 
 int secret_read(char *out, struct berth_err *err)

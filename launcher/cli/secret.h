@@ -9,6 +9,15 @@ struct berth_err;
 
 enum { SECRET_MAX = 64 * 1024 }; /* LIMIT: bytes; tokens have a few KiB */
 
+/* LIMIT: bytes; a mail address has less */
+enum { SECRET_NAME_MAX = 255 };
+
+/*
+ * Ask for a user's name, if standard input is a terminal; 'out' is of SECRET_NAME_MAX + 1 bytes.
+ * Fails: BERTH_EUSAGE there is nobody to ask, or no answer.
+ */
+int secret_ask_name(char *out, struct berth_err *err);
+
 /*
  * Ask on the terminal, without an echo, and put what was typed in 'out' of SECRET_MAX + 1 bytes.
  * Fails: BERTH_EUSAGE there is no terminal, or Ctrl-C; BERTH_ESYS.
