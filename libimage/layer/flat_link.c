@@ -272,6 +272,20 @@ static void close_want(struct flat *f, struct want *w)
 	f->open_wants--;
 }
 
+/* What a link took for its own came twice in its layer: the later one is it. */
+static int give_back(struct flat *f, uint32_t link, struct berth_err *err)
+{
+	struct mark was = f->marks[link], *m = &f->marks[link];
+
+	m->wanting = false;
+	if (flat_release(f, link, err) < 0)
+		return -1;
+	m->layer = was.layer;
+	m->wanting = was.wanting;
+	m->side = was.side;
+	return 0;
+}
+
 /* Upper layers want 'path', which is itself a link, to 'target' (if that is known) or 'to'. */
 static int hand_on(struct flat *f, const char *path, struct tree_node *target, const char *to, struct berth_err *err)
 {
@@ -289,6 +303,8 @@ static int hand_on(struct flat *f, const char *path, struct tree_node *target, c
 			return -1;
 		if (w->link == 0 || w->hash != hash || strcmp(w->path, path) != 0)
 			continue;
+		if (w->found == w->link && give_back(f, w->link, err) < 0)
+			return -1;
 		if (target) {
 			bind_to(f, w->link, target);
 			close_want(f, w);
@@ -329,17 +345,8 @@ int flat_wanted(struct flat *f, const char *path, uint32_t m, uint32_t *ret, str
 	}
 	if (lead == 0)
 		return 0;
-	if (twice) {
-		/* It came twice in this layer: the later one is it. */
-		struct mark was = f->marks[lead];
-
-		f->marks[lead].wanting = false;
-		if (flat_release(f, lead, err) < 0)
-			return -1;
-		f->marks[lead].layer = was.layer;
-		f->marks[lead].wanting = was.wanting;
-		f->marks[lead].side = was.side;
-	}
+	if (twice && give_back(f, lead, err) < 0)
+		return -1;
 	*ret = lead;
 	return 1;
 }
