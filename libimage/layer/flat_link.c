@@ -323,7 +323,6 @@ static int hand_on(struct flat *f, const char *path, struct tree_node *target, c
 int flat_wanted(struct flat *f, const char *path, uint32_t m, uint32_t *ret, struct berth_err *err)
 {
 	uint32_t lead = 0;
-	bool twice = false;
 	uint64_t hash;
 
 	if (f->open_wants == 0)
@@ -337,16 +336,14 @@ int flat_wanted(struct flat *f, const char *path, uint32_t m, uint32_t *ret, str
 		if (w->link == 0 || w->hash != hash || strcmp(w->path, path) != 0 || f->layer > w->until ||
 		    (f->second ? !w->again : w->layer == f->layer))
 			continue;
-		if (m == 0 && lead == 0) {
+		if (w->found == w->link && give_back(f, w->link, err) < 0)
+			return -1;
+		if (m == 0 && lead == 0)
 			lead = w->link;
-			twice = w->found == lead;
-		}
 		w->found = m ? m : lead;
 	}
 	if (lead == 0)
 		return 0;
-	if (twice && give_back(f, lead, err) < 0)
-		return -1;
 	*ret = lead;
 	return 1;
 }

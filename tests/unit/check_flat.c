@@ -125,6 +125,7 @@ static const struct row rows[] = {
 	{ "f a 9|h b a|f a 1;f a 2", "a=9 b=2", 1 },
 	{ "f a 9|h b a|l a t", "a=9 b->t", 0 },
 	{ "f a 9|h b a|l a t;l a u", "a=9 b->u", 0 },
+	{ "h a/b a|f a 1;l a c|d c", "a->c c/ c/b==a", 1 },
 	{ "f a 9|h b a|f a 1;f x 2;h a x", "a=9 b=2 x==b", 1 },
 	{ "f a 9|h b a|f a 1;h a x|f x 2", "a=9 b=2 x==b", 1 },
 	{ "f a 9|h b a|l a t;h a x|f x 2", "a=9 b=2 x==b", 0 },
