@@ -66,7 +66,7 @@ static int decimal(const char **text, uint64_t max, uint64_t *ret)
 	for (; *p >= '0' && *p <= '9'; p++) {
 		uint64_t digit = (uint64_t)(*p - '0');
 
-		if (v > (max - digit) / 10)
+		if (digit > max || v > (max - digit) / 10)
 			return -1;
 		v = v * 10 + digit;
 	}

@@ -132,6 +132,9 @@ static const struct {
 	{ "xraw 99 path=n\n|0 a|E", "!record of a wrong length" },
 	{ "xraw 18446744073709551616 path=n\n|0 a|E", "!record of a wrong length" },
 	{ "xraw -9 path=n\n|0 a|E", "!record of a wrong length" },
+	/* a digit that is more than there are bytes */
+	{ "xraw 9 p\n|0 a|E", "!record of a wrong length" },
+	{ "xraw 7\n|0 a|E", "!record of a wrong length" },
 	{ "xraw 8 path=n\n|0 a|E", "!record that does not end" },
 	{ "xraw 10 path=nm|0 a|E", "!record that does not end" },
 	{ "xraw 7 path\n|0 a|E", "!record without a name" },
