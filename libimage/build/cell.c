@@ -83,6 +83,21 @@ static int close_others(int *keep, size_t n, struct berth_err *err)
 	return 0;
 }
 
+/*
+ * The first three are the caller's: a terminal that obeys escape sequences, a pipe to a program that takes
+ * what comes for our report, a password that is being typed.
+ */
+static int close_first(struct berth_err *err)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	/* A sanitizer reports on the third. */
+	for (int fd = 0; null >= 0 && fd <= (FILTER_SANITIZED ? STDOUT_FILENO : STDERR_FILENO); fd++)
+		if (dup2(null, fd) < 0)
+			null = -1;
+	return null < 0 ? berth_fail(err, BERTH_ESYS, errno, "cannot open '/dev/null'") : 0;
+}
+
 static int shut_in(pid_t parent, struct berth_err *err)
 {
 	const struct filter_rules rules = {
@@ -112,7 +127,7 @@ static _Noreturn void inside(cell_work work, void *arg, int *keep, size_t nkeep,
 {
 	struct answer a = { .rc = -1, .err = BERTH_ERR_INIT };
 
-	if (close_others(keep, nkeep, &a.err) == 0 && shut_in(parent, &a.err) == 0)
+	if (close_first(&a.err) == 0 && close_others(keep, nkeep, &a.err) == 0 && shut_in(parent, &a.err) == 0)
 		a.rc = work(arg, a.reply, &a.err);
 	_exit(fd_write_full(reply_fd, &a, sizeof(a)) < 0);
 }
@@ -127,6 +142,9 @@ int cell_start(struct cell *c, cell_work work, void *arg, const int *keep, size_
 
 	if (!all || nkeep > CELL_KEEP_MAX || reply_size > CELL_REPLY_MAX)
 		return berth_fail(err, all ? BERTH_EBUG : BERTH_ESYS, all ? 0 : ENOMEM, "cannot start a converter");
+	for (size_t i = 0; i < nkeep; i++)
+		if (keep[i] <= STDERR_FILENO)
+			return berth_fail(err, BERTH_EBUG, 0, "a converter keeps none of the first three descriptors");
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot start a converter");
 	c->reply_fd = p[0];
@@ -169,37 +187,54 @@ static int reap(struct cell *c)
 	return status;
 }
 
-/* Is there an answer, or the end of one? false: the caller does not want it any more. */
-static bool wait_answer(const struct cell *c, int cancel_fd)
+/*
+ * What there is of an answer, or of the start of one: bytes in *ret_n. One that was taken over may send half
+ * of it and wait. false: the caller does not want it any more.
+ */
+static bool read_answer(const struct cell *c, int cancel_fd, struct answer *a, size_t *ret_n)
 {
 	struct pollfd p[] = {
 		{ .fd = c->reply_fd, .events = POLLIN }, { .fd = cancel_fd, .events = POLLIN },
 	};
 
-	for (;;) {
-		int n = poll(p, ARRAY_SIZE(p), -1);
+	for (*ret_n = 0; *ret_n < sizeof(*a);) {
+		ssize_t n;
 
-		if (n > 0 && (p[1].revents & POLLIN))
-			return false;
-		if (n > 0 || (n < 0 && errno != EINTR))
+		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return true;
+		}
+		if (p[1].revents & POLLIN)
+			return false;
+		n = read(c->reply_fd, (char *)a + *ret_n, sizeof(*a) - *ret_n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return true;
+		*ret_n += (size_t)n;
 	}
+	return true;
 }
 
 int cell_wait(struct cell *c, int cancel_fd, void *reply, size_t reply_size, struct berth_err *err)
 {
 	struct answer a = { .rc = -1, .err = BERTH_ERR_INIT };
-	ssize_t n;
+	size_t n;
 	int status;
 
-	if (!wait_answer(c, cancel_fd)) {
+	if (!read_answer(c, cancel_fd, &a, &n)) {
 		cell_done(c);
 		return berth_fail(err, BERTH_ESYS, EINTR, "the conversion was ended");
 	}
-	n = fd_read_full(c->reply_fd, &a, sizeof(a));
+	/*
+	 * Nothing is left for it to do, and it must not write to its files any more.
+	 * KERNEL: the status of one that is dying of something else already does not change.
+	 */
+	(void)kill(c->pid, SIGKILL);
 	status = reap(c);
 	cleanup_close_fn(&c->reply_fd);
-	if (n != (ssize_t)sizeof(a)) {
+	if (n != sizeof(a)) {
 		if (!WIFSIGNALED(status))
 			return berth_fail(err, BERTH_EBUG, 0, "the converter ended without an answer");
 		if (WTERMSIG(status) == SIGKILL)

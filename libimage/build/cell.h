@@ -5,8 +5,8 @@
  *
  * Runs as:  the user.   Uses: libimage/base.
  * Promise:  the process opens no file, has no socket, starts no program, sends no signal, and holds
- *           no descriptor but those that were named; its memory is bounded; it dies with whoever
- *           started it. What it answers is of fixed size and otherwise untrusted: a parser that was
+ *           no descriptor but those that were named, the first three being /dev/null; its memory is
+ *           bounded; it dies with whoever started it, and when it has answered. What it answers is of fixed size and otherwise untrusted: a parser that was
  *           taken over answers what it likes.
  */
 #ifndef BERTH_CELL_H
@@ -31,7 +31,7 @@ typedef int (*cell_work)(void *arg, void *reply, struct berth_err *err);
 
 /*
  * Start 'work' in a process of its own. It keeps the descriptors 'keep' under their numbers, and shared
- * memory that was mapped before. 'reply_size' is what 'work' fills, CELL_REPLY_MAX at most.
+ * memory that was mapped before. None of them is one of the first three. 'reply_size' is what 'work' fills, CELL_REPLY_MAX at most.
  */
 enum { CELL_REPLY_MAX = 1024, CELL_KEEP_MAX = 1024 }; /* LIMIT: bytes; descriptors: 512 layers and some */
 int cell_start(struct cell *c, cell_work work, void *arg, const int *keep, size_t nkeep, size_t reply_size,

@@ -11,7 +11,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,13 +128,15 @@ START_TEST(failures)
 }
 END_TEST
 
-/* What it holds is what it was given, and the first three. */
+/* What it holds is what it was given, and the first three, which lead nowhere. */
 static int counts_fds(void *arg, void *reply, struct berth_err *err)
 {
 	struct reply *r = reply;
 	struct stat st;
 
 	(void)arg, (void)err;
+	for (int fd = 0; fd <= (FILTER_SANITIZED ? 1 : 2); fd++)
+		r->number += fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 	for (int fd = 3; fd < 1024; fd++)
 		r->fds += fstat(fd, &st) == 0;
 	return 0;
@@ -148,8 +152,12 @@ START_TEST(descriptors)
 		fd[i] = open("/dev/null", O_RDONLY); /* not even close-on-exec */
 	ck_assert_int_eq(run(counts_fds, NULL, (int[]){ fd[30], fd[3], fd[3] }, 3, &r, &err), 0);
 	ck_assert_int_eq(r.fds, 3); /* two, and the one for the answer */
+	ck_assert_uint_eq(r.number, FILTER_SANITIZED ? 2 : 3);
 	ck_assert_int_eq(run(counts_fds, NULL, NULL, 0, &r, &err), 0);
 	ck_assert_int_eq(r.fds, 1);
+	/* one that would be lost is not taken */
+	ck_assert_int_eq(run(counts_fds, NULL, (int[]){ fd[0], 0 }, 2, &r, &err), -1);
+	ck_assert_int_eq(err.code, BERTH_EBUG);
 	for (size_t i = 0; i < ARRAY_SIZE(fd); i++)
 		(void)close(fd[i]);
 }
@@ -235,6 +243,61 @@ START_TEST(cancelled)
 }
 END_TEST
 
+/* One that was taken over sends what it likes, and stays: so many bytes; none: it closes its end. */
+static int stays(void *arg, void *reply, struct berth_err *err)
+{
+	static const char bytes[4096];
+	struct stat st;
+	int fd = 3;
+
+	while (fstat(fd, &st) < 0)
+		fd++;
+	if (*(size_t *)arg > 0)
+		(void)!write(fd, bytes, *(size_t *)arg);
+	else
+		(void)close(fd);
+	return sleeps(NULL, reply, err);
+}
+
+START_TEST(stayed)
+{
+	static const struct { size_t n; const char *text; } rows[] = {
+		{ 100, "was ended" },
+		{ 0, "was killed" },
+		{ 4096, NULL },
+	};
+	int p[2];
+
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cleanup(cell_done) struct cell c = CELL_INIT;
+		struct berth_err err = BERTH_ERR_INIT;
+		struct reply r = { .number = 1 };
+		size_t n = rows[i].n;
+		pid_t pid, waker = 0;
+
+		ck_assert_int_eq(cell_start(&c, stays, &n, NULL, 0, sizeof(r), &err), 0);
+		pid = c.pid;
+		if (i == 0) {
+			/* after the first bytes were read */
+			waker = fork();
+			if (waker == 0) {
+				(void)usleep(200000);
+				(void)!write(p[1], "x", 1);
+				_exit(0);
+			}
+		}
+		ck_assert_int_eq(cell_wait(&c, i == 0 ? p[0] : -1, &r, sizeof(r), &err), rows[i].text ? -1 : 0);
+		ck_assert_msg(!rows[i].text || strstr(err.text, rows[i].text), "%zu: %s", i, err.text);
+		ck_assert_int_eq(kill(pid, 0), -1);
+		if (waker > 0)
+			ck_assert_int_eq(waitpid(waker, NULL, 0), waker);
+	}
+	(void)close(p[0]);
+	(void)close(p[1]);
+}
+END_TEST
+
 /* It does not outlive who started it. */
 START_TEST(orphan)
 {
@@ -273,6 +336,7 @@ int main(void)
 	tcase_add_test(c, descriptors);
 	tcase_add_test(c, shut_in);
 	tcase_add_test(c, cancelled);
+	tcase_add_test(c, stayed);
 	tcase_add_test(c, orphan);
 	return unit_run("cell", c);
 }
