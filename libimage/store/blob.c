@@ -70,6 +70,7 @@ static struct store_blob *blob_free(struct store_blob *b)
 	growth_free(b->growth);
 	output_close(&b->out);
 	cleanup_close_fn(&b->fd);
+	cleanup_close_fn(&b->reader_fd);
 	cleanup_close_fn(&b->partial_fd);
 	lock_release(&b->lock);
 	free(b->path);
@@ -93,7 +94,7 @@ static struct store_blob *blob_new(struct store *s, const struct digest *d, uint
 	b->users = 1;
 	b->digest = *d;
 	b->size = size;
-	b->fd = b->partial_fd = -1;
+	b->fd = b->reader_fd = b->partial_fd = -1;
 	b->lock = (struct store_lock)STORE_LOCK_NONE;
 	b->out = (struct output)OUTPUT_INIT;
 	b->growth = growth_new();
@@ -194,6 +195,16 @@ static int open_anonymous(struct store_blob *b, struct berth_err *err)
 	return b->fd < 0 ? store_fail_write(b->s->tmp, errno, err) : 0;
 }
 
+/* Who reads along parses what a stranger wrote: it gets a descriptor that nothing can be written to. */
+static int open_reader(struct store_blob *b, struct berth_err *err)
+{
+	char self[64];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", b->fd);
+	b->reader_fd = open(self, O_RDONLY | O_CLOEXEC);
+	return b->reader_fd < 0 ? berth_fail(err, BERTH_ESYS, errno, "cannot read '%s'", b->path) : 0;
+}
+
 /* Begin 'b'. Returns 1 it is there, 0 it is to be got, 2 what there was is wrong and gone, or -1. */
 static int begin(struct store_blob *b, struct berth_err *err)
 {
@@ -238,7 +249,7 @@ int store_blob_begin(struct store *s, const struct digest *d, uint64_t size, str
 		rc = begin(b, err);
 		if (rc == 2)
 			continue;
-		if (rc < 0)
+		if (rc < 0 || (rc == 0 && open_reader(b, err) < 0))
 			return -1;
 		b->next = s->blobs;
 		s->blobs = b;
@@ -292,7 +303,7 @@ int store_blob_fd(const struct store_blob *b)
 
 struct source store_blob_source(struct store_blob *b, struct growth_reader *r)
 {
-	*r = (struct growth_reader){ .g = b->growth, .fd = b->fd };
+	*r = (struct growth_reader){ .g = b->growth, .fd = b->reader_fd >= 0 ? b->reader_fd : b->fd };
 	return growth_source(r);
 }
 

@@ -16,6 +16,7 @@ struct store_blob {
 	struct digest digest;
 	uint64_t size; /* or STORE_SIZE_UNKNOWN */
 	int fd;
+	int reader_fd; /* the same file, for reading only; -1: 'fd' is */
 	bool whole, broken; /* broken: what there is must not stay */
 	uint64_t at;	    /* where the next byte belongs */
 	uint64_t have;	    /* how many there are, and are hashed; after a restart more than 'at' */

@@ -132,7 +132,7 @@ int store_blob_finish(struct store_blob *b, struct berth_err *err);
 /*
  * Its bytes from the start, as far as they have come, waiting for more; also in a process that was forked
  * after ..._begin(). Each reader has an 'r' of its own, which must stay, as must 'b'. The end is seen after
- * the digest was found right, and never where it was not.
+ * the digest was found right, and never where it was not. r->fd is open for reading only.
  */
 struct source store_blob_source(struct store_blob *b, struct growth_reader *r);
 

@@ -462,6 +462,40 @@ START_TEST(waits)
 }
 END_TEST
 
+/* Who follows a blob cannot write to it, wherever it comes to lie: of an anonymous store, or resumed. */
+START_TEST(readers_only_read)
+{
+	static const struct { const char *text; bool anonymous; size_t have; } rows[] = {
+		{ "one", false, 0 }, { "three", false, 2 }, { "one", true, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct berth_err err = BERTH_ERR_INIT;
+		struct store *s = open_with((struct store_options){ .create = true, .anonymous = rows[i].anonymous });
+		struct store_blob *b = NULL;
+		struct growth_reader r;
+		const char *text = rows[i].text;
+
+		if (rows[i].have > 0) {
+			begin_new(s, text, 0, &b);
+			ck_assert_int_eq(store_blob_add(b, text, rows[i].have, &err), 0);
+			b = store_blob_drop(b);
+		}
+		begin_new(s, text, rows[i].have, &b);
+		(void)store_blob_source(b, &r);
+		ck_assert_int_eq(store_blob_add(b, text + rows[i].have, strlen(text) - rows[i].have, &err), 0);
+		ck_assert_int_eq(fcntl(r.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+		ck_assert_int_eq((int)pwrite(r.fd, "J", 1, 0), -1);
+		ck_assert_int_eq(ftruncate(r.fd, 1), -1);
+		ck_assert_int_eq(store_blob_finish(b, &err), 0);
+		(void)store_blob_source(b, &r);
+		ck_assert_int_eq(fcntl(r.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+		b = store_blob_drop(b);
+		s = store_close(s);
+	}
+}
+END_TEST
+
 /* A reader in another process, which sees each byte and then the end. */
 START_TEST(followed)
 {
@@ -537,6 +571,7 @@ int main(void)
 	tcase_add_test(tc, opposite_orders);
 	tcase_add_loop_test(tc, waits, 0, 3);
 	tcase_add_test(tc, followed);
+	tcase_add_test(tc, readers_only_read);
 	tcase_add_test(tc, anonymous);
 	return unit_run("store", tc);
 }
