@@ -143,6 +143,13 @@ int flat_zeros(struct flat *f, uint64_t n, struct berth_err *err)
 {
 	if (!f->open || n > f->left)
 		return berth_fail(err, BERTH_EBUG, 0, "more bytes than the file has");
+	/* A hole of any size is three numbers in an archive, and hours of work for who writes it. */
+	if (n > f->limits->bytes - f->holes) {
+		berth_fail(err, BERTH_EIMAGE, 0, "the files' holes are more than %llu bytes",
+			   (unsigned long long)f->limits->bytes);
+		return berth_hint(err, "no image is that large; it may be made to fill your memory");
+	}
+	f->holes += n;
 	f->left -= n;
 	return f->sink->zeros(f->sink->arg, n, err);
 }

@@ -73,7 +73,7 @@ struct flat_sink {
 
 struct flat_limits {
 	uint64_t entries;	 /* of all layers together */
-	uint64_t bytes;		 /* of all layers, unpacked */
+	uint64_t bytes;		 /* of all layers, unpacked; and again of all holes */
 	uint64_t ratio;		 /* unpacked to packed, of a layer that is larger than ratio_from */
 	uint64_t ratio_from;
 	unsigned int depth;	 /* levels of directories */

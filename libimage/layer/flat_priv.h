@@ -92,6 +92,7 @@ struct flat {
 	bool done;
 	struct tree_node *open; /* gets bytes */
 	uint64_t left;
+	uint64_t holes;	   /* zeros that no layer had bytes for */
 	char last[PATH_MAX]; /* the directory of the entry before, */
 	size_t last_n;
 	uint32_t last_mark;  /* and its mark; 'last_n' is only worth something with it */

@@ -387,6 +387,26 @@ START_TEST(within_limits)
 }
 END_TEST
 
+/* A few bytes that say of a file that it is a hole of the size of a disk, or that many files are. */
+START_TEST(holes)
+{
+	struct flat_test s = { 0 };
+	const struct flat_sink sink = test_sink(&s);
+	const struct flat_limits limits = FLAT_LIMITS_INIT;
+	struct flat_entry e = { .path = "a", .st = { .st_mode = S_IFREG | 0644, .st_size = INT64_MAX } };
+	struct berth_err err = BERTH_ERR_INIT;
+	struct flat *f = NULL;
+
+	ck_assert_int_eq(flat_new(&sink, &limits, &f, &err), 0);
+	ck_assert_int_eq(flat_add(f, &e, &err), 1);
+	ck_assert_int_eq(flat_zeros(f, limits.bytes, &err), 0);
+	ck_assert_int_eq(flat_zeros(f, 1, &err), -1);
+	ck_assert_int_eq(err.code, BERTH_EIMAGE);
+	flat_free(f);
+	test_done(&s);
+}
+END_TEST
+
 /* What is not in the rows: numbers of links, modes, times, sizes, attributes, devices. */
 START_TEST(metadata)
 {
@@ -491,6 +511,7 @@ int main(void)
 	tcase_add_loop_test(tc, layers, 0, ARRAY_SIZE(rows));
 	tcase_add_test(tc, only_once);
 	tcase_add_loop_test(tc, within_limits, 0, ARRAY_SIZE(limit_rows));
+	tcase_add_test(tc, holes);
 	tcase_add_test(tc, metadata);
 	tcase_add_test(tc, long_names);
 	return unit_run("flat", tc);
