@@ -153,6 +153,11 @@ static int add_all(const struct convert_job *job, struct flat *f, struct berth_e
 	return add_extras(f, job, true, err);
 }
 
+static void stream_stop(struct squash_stream **s)
+{
+	squash_stream_stop(*s);
+}
+
 static void stream_free(struct squash_stream **s)
 {
 	*s = squash_stream_free(*s);
@@ -176,15 +181,16 @@ static int write_partition(const struct convert_job *job, uint64_t at, struct co
 		.xattrs = put_xattrs, .begin = put_begin, .data = put_data, .zeros = put_zeros,
 		.end = put_end, .settle = put_settle, .drop = put_drop,
 	};
-	/* What fills the nodes, from threads of its own, is the first to go. */
+	/* The first to go are the threads that fill the nodes; the stream is told of each node that goes then. */
+	cleanup(stream_free) struct squash_stream *s = NULL;
 	cleanup(tree_free) struct tree tree = { 0 };
 	cleanup(flat_done) struct flat *f = NULL;
-	cleanup(stream_free) struct squash_stream *s = NULL;
+	cleanup(stream_stop) struct squash_stream *running = NULL;
 
 	limits.keep_devices = job->squash.keep_devices;
 	if (squash_stream_new(job->out_fd, at, &job->squash, &s, err) < 0)
 		return -1;
-	sink.arg = s;
+	sink.arg = running = s;
 	if (flat_new(&sink, &limits, &f, err) < 0)
 		return -1;
 	if (add_all(job, f, err) < 0 || flat_finish(f, &tree, err) < 0 ||

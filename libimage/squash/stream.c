@@ -54,11 +54,17 @@ int squash_stream_new(int out_fd, uint64_t at, const struct squash_write_options
 	return 0;
 }
 
+void squash_stream_stop(struct squash_stream *s)
+{
+	if (s)
+		writer_close(&s->w);
+}
+
 struct squash_stream *squash_stream_free(struct squash_stream *s)
 {
 	if (!s)
 		return NULL;
-	writer_close(&s->w);
+	squash_stream_stop(s);
 	for (size_t i = 0; i < s->nheld; i++)
 		cleanup_close_fn(&s->held[i].fd);
 	free(s);

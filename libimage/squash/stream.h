@@ -16,7 +16,8 @@
  *     other nodes:     _xattr()
  *     squash_stream_settle()    until here nodes keep their addresses: the workers write to their 'inode'
  *     squash_stream_finish()    with the whole tree
- *     squash_stream_free()      and only then the nodes
+ *     squash_stream_stop()      and only then the nodes, each with _drop() if it never came to settle()
+ *     squash_stream_free()
  */
 #ifndef BERTH_STREAM_H
 #define BERTH_STREAM_H
@@ -65,6 +66,9 @@ void squash_stream_drop(struct squash_stream *s, struct tree_node *node);
 
 int squash_stream_finish(struct squash_stream *s, struct tree *t, struct squash_write_result *ret,
 			 struct berth_err *err);
+
+/* End its threads, at any time: nodes may be freed now. After it only _drop() and _free(). NULL-safe. */
+void squash_stream_stop(struct squash_stream *s);
 
 /* NULL-safe; returns NULL. */
 struct squash_stream *squash_stream_free(struct squash_stream *s);

@@ -46,7 +46,7 @@ enum file_form {
 	FILE_RAW_LAST, /* the same, behind files that were packed: see writer_pad() */
 };
 
-/* Start the image. writer_close() also after failure, before the inodes are freed. */
+/* Start the image. writer_close() also after failure, before the inodes are freed; and any number of times. */
 int writer_open(struct writer *w, struct berth_err *err);
 void writer_close(struct writer *w);
 

@@ -101,7 +101,13 @@ void writer_close(struct writer *w)
 	for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
 		if (objects[i])
 			sqfs_destroy(objects[i]);
-	free(w->zeros);
+	w->proc = NULL;
+	w->xattrs = NULL;
+	w->ids = NULL;
+	w->frags = NULL;
+	w->blocks = NULL;
+	w->uncmp = w->cmp = NULL;
+	free(take_ptr(&w->zeros));
 }
 
 int writer_begin(struct writer *w, struct tree_node *node, enum file_form form, struct berth_err *err)
