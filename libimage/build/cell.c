@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@
 struct answer {
 	int rc;
 	struct berth_err err;
-	uint8_t reply[CELL_REPLY_MAX];
+	_Alignas(max_align_t) uint8_t reply[CELL_REPLY_MAX]; /* some struct of the caller's */
 };
 _Static_assert(sizeof(struct answer) <= 4096, "an answer is written in one piece");
 
@@ -149,7 +150,8 @@ int cell_start(struct cell *c, cell_work work, void *arg, const int *keep, size_
 		return berth_fail(err, BERTH_ESYS, errno, "cannot start a converter");
 	c->reply_fd = p[0];
 	out = p[1];
-	memcpy(all, keep, nkeep * sizeof(*all));
+	if (nkeep > 0)
+		memcpy(all, keep, nkeep * sizeof(*all));
 	all[nkeep] = out;
 	c->pid = fork();
 	if (c->pid == 0)
