@@ -16,6 +16,7 @@ enum {
 	PARALLEL_DEFAULT = 3,
 	PARALLEL_MAX = 16,	     /* LIMIT: registries refuse who opens more */
 	PROGRESS_BYTES = 256 * 1024, /* with so much more, a lost connection counts as the first */
+	ANEW_MAX = 1,		     /* LIMIT: how often a server may have less than it had before */
 	PUMP_MAX_MS = 1000,	     /* LIMIT: nothing depends on it; what happens wakes */
 };
 
@@ -23,7 +24,8 @@ enum {
 struct fetch {
 	struct exchange x;
 	struct registry_job *job;
-	uint64_t mark;	   /* job->have when it was last counted as progress */
+	uint64_t mark;	   /* the most that job->have was when it was counted as progress */
+	unsigned int anew; /* how often it was begun anew */
 	bool begun;	   /* this answer's first bytes were looked at */
 	char label[128];
 };
@@ -53,8 +55,8 @@ static int begin(struct fetch *f, const struct http_call *c, struct berth_err *e
 				  "manifest says", from + (uint64_t)c->length, j->size);
 	if (from == c->from)
 		return 0;
-	/* The server knows no ranges. */
-	j->have = f->mark = 0;
+	/* The server knows no ranges. What comes again is no progress, or it could go on so for ever. */
+	j->have = 0;
 	return j->restart(j->arg, err);
 }
 
@@ -71,7 +73,7 @@ static int on_data(void *arg, const struct http_call *c, const void *p, size_t n
 	if (j->data(j->arg, p, n, err) < 0)
 		return -1;
 	j->have += n;
-	if (j->have - f->mark >= PROGRESS_BYTES) {
+	if (j->have > f->mark && j->have - f->mark >= PROGRESS_BYTES) {
 		f->mark = j->have;
 		f->x.tries = 0;
 	}
@@ -114,12 +116,17 @@ static int settle(struct fetch *f, struct berth_err *err)
 static int again(struct registry *r, struct fetch *f, struct berth_err *err)
 {
 	struct registry_job *j = f->job;
+	unsigned int anew = f->anew + 1;
 
+	if (anew > ANEW_MAX)
+		return berth_fail(err, BERTH_ENET, 0, "%s: '%s' does not go on where it broke off", f->label,
+				  f->x.place->host);
 	j->have = 0;
 	exchange_done(&f->x);
 	if (j->restart(j->arg, err) < 0)
 		return -1;
 	start(r, f, j);
+	f->anew = anew;
 	return 0;
 }
 

@@ -321,6 +321,11 @@ E2
 	assert_lines 2 '^restart'
 	run bad halfwrong
 	assert_failure 6 'another part'
+	# what comes again and again is no progress, however much it is
+	run bad circles
+	assert_failure 6 '30000 bytes remaining'
+	run bad shrinks
+	assert_failure 6 'does not go on where it broke off'
 	# what was more than all of it begins again
 	head -c 400000 /dev/zero >"$SCRATCH/long"
 	run get -n blobs "$BAD" good "$BLOB_DIGEST" "$BLOB_SIZE" "$SCRATCH/long"

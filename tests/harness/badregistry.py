@@ -310,6 +310,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def repo_halfwrong(self, parts):
         self.repo_half(parts, wrong=True)
 
+    def part(self, n):
+        self.send_response(200)
+        self.send_header("Content-Length", str(SIZE))
+        self.end_headers()
+        self.wfile.write(blob()[:n])
+        self.break_off()
+
+    def repo_circles(self, parts):
+        """Breaks off each time, and begins again."""
+        self.part(270000)
+
+    def repo_shrinks(self, parts):
+        """Breaks off, and then has less than it had."""
+        if self.headers.get("Range"):
+            self.send(416)
+        else:
+            self.part(1000)
+
     def repo_short(self, parts):
         """Says itself that there is no more."""
         self.send(200, blob()[:1000])
