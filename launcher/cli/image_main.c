@@ -8,6 +8,7 @@
 #include "paths.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -47,6 +48,8 @@ int main(int argc, char **argv)
 	struct berth_err err = BERTH_ERR_INIT;
 	int at = 1;
 
+	/* A limit on files' sizes is an error like a full disk, not a death that leaves files behind. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc > 0)
 		persona_set(argv[0]);
 	if (argc > 1 && strcmp(argv[1], "-v") == 0)

@@ -27,6 +27,10 @@ void mend_limits(struct berth_err *err)
 		if (err->hint[0] == '\0')
 			(void)berth_hint(err, "a file system, or a limit of the kernel, is full; see 'berth doctor'");
 		break;
+	case EFBIG:
+		if (err->hint[0] == '\0')
+			(void)berth_hint(err, "files may not become that large: 'ulimit -f' shows your limit");
+		break;
 	default:
 		break;
 	}

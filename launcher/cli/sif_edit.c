@@ -170,7 +170,7 @@ int sif_cmd_add(const struct sif_wish *w, struct berth_err *err)
 	const struct source data = { .arg = &from, .read = read_file };
 	struct sif_object o = w->o;
 	struct signers n;
-	struct stat st;
+	struct stat st, to;
 	int64_t when;
 
 	from = fd_open_user(w->word[1], O_RDONLY | O_NOCTTY);
@@ -182,6 +182,9 @@ int sif_cmd_add(const struct sif_wish *w, struct berth_err *err)
 	fd = sif_edit_open(w->word[0], err);
 	if (fd < 0 || sif_when(&when, err) < 0)
 		return -1;
+	/* It would be read for as long as it grows. */
+	if (fstat(fd, &to) == 0 && to.st_dev == st.st_dev && to.st_ino == st.st_ino)
+		return berth_fail(err, BERTH_EUSAGE, 0, "'%s' is the file itself", w->word[1]);
 	if (count_signers(fd, &o, &n, err) < 0 || sif_add(fd, &o, &data, w->align, when, err) < 0)
 		return berth_context(err, "'%s'", w->word[0]);
 	say_added(&n, &o);

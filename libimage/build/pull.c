@@ -341,7 +341,8 @@ static int failed(struct pulling *g, const struct berth_err *net, struct pull_re
 
 	for (size_t i = 0; i < g->ncoming; i++)
 		g->coming[i].blob = store_blob_drop(g->coming[i].blob);
-	if (converter && layered_end(&g->cell, -1, &ret->made, err) < 0)
+	/* It hears that a download has failed before we are told why. */
+	if (converter && layered_end(&g->cell, -1, &ret->made, err) < 0 && err->code != BERTH_ENET)
 		return -1;
 	*err = *net;
 	return -1;

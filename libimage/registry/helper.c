@@ -70,6 +70,7 @@ static int start(const char *name, const char *verb, struct talk *t, struct bert
 
 		(void)sigemptyset(&none);
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		(void)signal(SIGXFSZ, SIG_DFL);
 		if (dup2(pair[1], 0) == 0 && dup2(pair[1], 1) == 1 && null >= 0 && dup2(null, 2) == 2)
 			(void)execve(path, argv, env);
 		_exit(127);

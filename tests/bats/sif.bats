@@ -248,6 +248,23 @@ Data Size:          1 KiB"
 	assert_success hello
 }
 
+@test "what would not end, and what may not become larger, leaves the file as it was" {
+	make_each
+	ln t.sif same.sif
+	cp t.sif before.sif
+	run sif add t.sif same.sif --datatype 6
+	assert_failure 1 'is the file itself'
+	cmp t.sif before.sif
+	head -c 200000 /dev/zero >large
+	run sif add t.sif large --datatype 6
+	assert_success
+	cp before.sif t.sif
+	run as_user env -C "$SCRATCH" bash -c 'ulimit -f 100 && berth sif add t.sif large --datatype 6'
+	assert_failure 255 'File too large'
+	assert_output 'ulimit -f'
+	cmp t.sif before.sif
+}
+
 @test "files of Singularity 3 and SingularityCE, and of nobody and never" {
 	local form code
 

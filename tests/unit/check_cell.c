@@ -211,6 +211,33 @@ START_TEST(shut_in)
 }
 END_TEST
 
+static int writes_much(void *arg, void *reply, struct berth_err *err)
+{
+	(void)reply;
+	return fd_pwrite_full(*(int *)arg, "much", 4, 10) < 0 ? berth_fail(err, BERTH_ESYS, errno, "file") : 0;
+}
+
+/* A limit is an error, not a death that looks as if the image had caused it. */
+START_TEST(file_size)
+{
+	struct rlimit was, few = { .rlim_cur = 10 };
+	cleanup_close int fd = memfd_create("file", MFD_CLOEXEC);
+	struct berth_err err = BERTH_ERR_INIT;
+	struct reply r;
+	int rc;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+	few.rlim_max = was.rlim_max;
+	/* no assertion within: Check writes files, too */
+	rc = setrlimit(RLIMIT_FSIZE, &few);
+	if (rc == 0)
+		rc = run(writes_much, &fd, &fd, 1, &r, &err);
+	(void)setrlimit(RLIMIT_FSIZE, &was);
+	ck_assert_int_eq(rc, -1);
+	ck_assert_msg(err.code == BERTH_ESYS && err.sys == EFBIG, "%s", err.text);
+}
+END_TEST
+
 static int sleeps(void *arg, void *reply, struct berth_err *err)
 {
 	struct timespec t = { .tv_sec = 1000 };
@@ -335,6 +362,7 @@ int main(void)
 	tcase_add_test(c, failures);
 	tcase_add_test(c, descriptors);
 	tcase_add_test(c, shut_in);
+	tcase_add_test(c, file_size);
 	tcase_add_test(c, cancelled);
 	tcase_add_test(c, stayed);
 	tcase_add_test(c, orphan);
