@@ -49,7 +49,6 @@ static const struct absent {
 	{ ENTER, "passphrase", 0, CRYPT }, { ENTER, "pem-path", 0, CRYPT },
 	{ ENTER, "allow-setuid", 0, SETUID },
 	{ ENTER, "apply-cgroups", 0, LIMITS }, { ENTER, "cpus", 0, LIMITS }, { ENTER, "memory", 0, LIMITS },
-	{ ENTER, "disable-cache", 0, "there is no cache: leave the option out" },
 	{ "build", "sandbox", 's', "an image is made of a directory; a directory runs as it is" },
 	{ "build", "update", 'u', "images do not change: build another" },
 	{ "build", "remote", 'r', REGISTRY },

@@ -30,6 +30,7 @@ int cmd_cache(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_registry(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
+int cmd_resolve(int argc, char **argv); /* no user's */
 int cmd_run_help(int argc, char **argv);
 int cmd_sif(int argc, char **argv);
 

@@ -19,7 +19,10 @@
 #include "launcher/cli/cli.h"
 #include "launcher/cli/doctor.h"
 #include "launcher/cli/doctor_text.h"
+#include "launcher/cli/resolve.h"
 #include "launcher/cli/status.h"
+#include "launcher/view/reference.h"
+#include "launcher/view/spec.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
@@ -173,8 +176,10 @@ int cmd_doctor(int argc, char **argv)
 	char help[] = "help", *ask[] = { help, argv[0], NULL };
 	cleanup(findings_done) struct findings found = { 0 };
 	struct berth_err err = BERTH_ERR_INIT;
+	cleanup(room_spec_done) struct room_spec spec = ROOM_SPEC_INIT;
+	cleanup_close int held = -1;
+	bool json = false, told = false;
 	const char *image = NULL;
-	bool json = false;
 	int c;
 
 	optind = 0;
@@ -193,6 +198,11 @@ int cmd_doctor(int argc, char **argv)
 		return cli_fail("doctor", &err);
 	}
 	image = argv[optind];
+	if (image && reference_is_fetched(image)) {
+		if (resolve_image(image, &spec, &held, &told, &err) < 0)
+			return told ? status_of(err.code) : cli_fail("doctor", &err);
+		image = spec.image;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
 		if (image || !checks[i].image)
 			run_check(&found, &checks[i], image);

@@ -21,6 +21,7 @@
 #include "launcher/cli/image.h"
 #include "launcher/cli/names.h"
 #include "launcher/cli/persona.h"
+#include "launcher/cli/resolve.h"
 #include "launcher/cli/runscript.h"
 #include "launcher/cli/status.h"
 #include "launcher/inside/fit_locale.h"
@@ -29,6 +30,7 @@
 #include "launcher/room/room.h"
 #include "launcher/room/terminal.h"
 #include "launcher/view/options.h"
+#include "launcher/view/reference.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
@@ -43,7 +45,8 @@ struct job {
 	struct flags flags;
 	struct room_stamps stamps;
 	int report;  /* of room_begin() */
-	bool told;   /* the error is another rank's, which prints it */
+	bool told;   /* the error is another's, who prints it: a rank, or berth-image */
+	int held;    /* an image of the store, until the room has it open */
 	int argc;    /* of the words after the flags: image and the program's */
 	char **argv;
 };
@@ -51,6 +54,7 @@ struct job {
 static void job_done(struct job *j)
 {
 	room_spec_done(&j->spec);
+	cleanup_close_fn(&j->held);
 }
 
 static int no_memory(struct berth_err *err)
@@ -71,11 +75,19 @@ static void fill_place(struct room_spec *spec)
 	}
 }
 
+static int set_image(struct job *j, const char *text, struct berth_err *err)
+{
+	if (reference_is_fetched(text))
+		return resolve_image(text, &j->spec, &j->held, &j->told, err);
+	return image_path(text, j->spec.cwd, &j->spec.image, err);
+}
+
 /* Parse everything that was said. Returns 1 when --help was asked for, 0, or -1. */
 static int job_parse(struct job *j, int argc, char **argv, int words, struct berth_err *err)
 {
 	const char *const *env = (const char *const *)environ;
 	cleanup(bind_list_done) struct bind_list from_env = { 0 };
+	const char *image;
 
 	fill_place(&j->spec);
 	if (options_from_env(env, &j->spec, err) < 0)
@@ -100,8 +112,7 @@ static int job_parse(struct job *j, int argc, char **argv, int words, struct ber
 	j->argv = argv + j->flags.first;
 	if (j->argc < 1)
 		return berth_fail(err, BERTH_EUSAGE, 0, "%s: no image given", argv[0]);
-	if (image_path(j->argv[0], j->spec.cwd, &j->spec.image, err) < 0)
-		return -1;
+	image = j->argv[0];
 	/* "IMAGE -- PROGRAM" is what careful scripts write. */
 	j->argc--;
 	j->argv++;
@@ -111,7 +122,7 @@ static int job_parse(struct job *j, int argc, char **argv, int words, struct ber
 	}
 	if (j->argc < words)
 		return berth_fail(err, BERTH_EUSAGE, 0, "%s: no program given", argv[0]);
-	return 0;
+	return set_image(j, image, err);
 }
 
 /* The value of PATH in 'env'. */
@@ -311,7 +322,7 @@ static int shell_job(struct job *j, struct berth_err *err)
 
 static int act(int argc, char **argv, int words, int (*run)(struct job *j, struct berth_err *err))
 {
-	cleanup(job_done) struct job j = { .spec = ROOM_SPEC_INIT };
+	cleanup(job_done) struct job j = { .spec = ROOM_SPEC_INIT, .held = -1 };
 	struct berth_err err = BERTH_ERR_INIT;
 	int rc;
 

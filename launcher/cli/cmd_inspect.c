@@ -16,9 +16,12 @@
 #include <time.h>
 
 #include "launcher/cli/absent.h"
+#include "launcher/cli/cancel.h"
 #include "launcher/cli/cli.h"
+#include "launcher/cli/fetch.h"
 #include "launcher/cli/inspect_parts.h"
 #include "launcher/cli/persona.h"
+#include "launcher/view/reference.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
@@ -287,6 +290,34 @@ static int parse(int argc, char **argv, struct wish *ret, struct berth_err *err)
 	return 0;
 }
 
+/* The file to look at, and what keeps it there where it is the store's. */
+struct looked {
+	const char *path;
+	char *own;
+	int fd;
+};
+
+static void looked_done(struct looked *l)
+{
+	free(l->own);
+	cleanup_close_fn(&l->fd);
+}
+
+static int find(const char *image, struct looked *ret, struct berth_err *err)
+{
+	const struct fetch_options o = { 0 };
+
+	ret->path = image;
+	if (!reference_is_fetched(image))
+		return 0;
+	if (fetch_to_store(image, &o, &ret->fd, &ret->own, err) < 0) {
+		cancel_end();
+		return -1;
+	}
+	ret->path = ret->own;
+	return 0;
+}
+
 static int explain(char *command)
 {
 	char berth_word[] = "berth", help_word[] = "help";
@@ -298,6 +329,7 @@ static int explain(char *command)
 int cmd_inspect(int argc, char **argv)
 {
 	cleanup(strbuf_done) struct strbuf b = STRBUF_INIT;
+	cleanup(looked_done) struct looked image = { .fd = -1 };
 	struct berth_err err = BERTH_ERR_INIT;
 	struct wish w = { 0 };
 	int rc;
@@ -312,8 +344,10 @@ int cmd_inspect(int argc, char **argv)
 	/* As there: all is all, not all of one app. */
 	if ((w.parts & PART_ALL) == PART_ALL)
 		w.app = NULL;
-	rc = w.parts ? inspect_parts(argv[optind], w.app, w.parts, w.json, &b, &err)
-		     : describe(&b, w.json, argv[optind], &err);
+	rc = find(argv[optind], &image, &err);
+	if (rc == 0)
+		rc = w.parts ? inspect_parts(image.path, w.app, w.parts, w.json, &b, &err)
+			     : describe(&b, w.json, image.path, &err);
 	if (rc < 0)
 		return cli_fail(argv[0], &err);
 	(void)fwrite(b.text ? b.text : "", 1, b.len, stdout);
@@ -323,6 +357,7 @@ int cmd_inspect(int argc, char **argv)
 int cmd_run_help(int argc, char **argv)
 {
 	cleanup(strbuf_done) struct strbuf b = STRBUF_INIT;
+	cleanup(looked_done) struct looked image = { .fd = -1 };
 	struct berth_err err = BERTH_ERR_INIT;
 	struct wish w = { 0 };
 
@@ -334,7 +369,8 @@ int cmd_run_help(int argc, char **argv)
 		berth_fail(&err, BERTH_EUSAGE, 0, "run-help has no such option");
 		return cli_fail(argv[0], &err);
 	}
-	if (inspect_parts(argv[optind], w.app, PART_HELP, false, &b, &err) < 0)
+	if (find(argv[optind], &image, &err) < 0 ||
+	    inspect_parts(image.path, w.app, PART_HELP, false, &b, &err) < 0)
 		return cli_fail(argv[0], &err);
 	if (b.len == 0)
 		log_line(LOG_NOTE, "the image has no help");

@@ -64,4 +64,11 @@ int fetch_refuse(const struct image_ref *ref, const char *text, struct berth_err
 int fetch_open(struct fetch *f, const struct image_ref *ref, const struct fetch_options *o, struct berth_err *err);
 void fetch_done(struct fetch *f);
 
+/*
+ * All of it: the image 'text' as a file of the store, *ret_path, which is not removed as long as *ret_fd is
+ * open. Both are the caller's. Fails: BERTH_EUSAGE, also where there shall be no store; as pull.h.
+ */
+int fetch_to_store(const char *text, const struct fetch_options *o, int *ret_fd, char **ret_path,
+		   struct berth_err *err);
+
 #endif

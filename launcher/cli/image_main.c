@@ -27,6 +27,7 @@ static const struct {
 	{ "inspect", cmd_inspect },
 	{ "pull", cmd_pull },
 	{ "registry", cmd_registry },
+	{ "resolve", cmd_resolve },
 	{ "run-help", cmd_run_help },
 	{ "sif", cmd_sif },
 };

@@ -57,6 +57,10 @@ int room_open_image(const struct room_spec *spec, int *ret_fd, struct image_pin 
 		enum berth_code code = errno == ENOENT || errno == ENOTDIR ? BERTH_ENOTFOUND : BERTH_EDENIED;
 
 		berth_fail(err, code, errno, "cannot open image '%s'", spec->image);
+		if (code == BERTH_ENOTFOUND && path_is_stored(spec->image))
+			return berth_hint(err, "this host does not see the store that it was put into, or it was "
+					       "cleaned since: let BERTH_CACHEDIR name a directory on a file system "
+					       "that all nodes share, and submit again");
 		return berth_hint(err, code == BERTH_ENOTFOUND
 					       ? "check the path; it must exist on this host, not only where you typed it"
 					       : "you must be able to read it, and to enter each directory "

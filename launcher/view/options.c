@@ -201,6 +201,8 @@ SWITCH(nv, spec->gpu |= GPU_NVIDIA)
 SWITCH(no_nv, spec->gpu &= ~(unsigned int)GPU_NVIDIA)
 SWITCH(rocm, spec->gpu |= GPU_AMD)
 SWITCH(no_rocm, spec->gpu &= ~(unsigned int)GPU_AMD)
+SWITCH(no_https, spec->no_https = true)
+SWITCH(disable_cache, spec->disable_cache = true)
 SWITCH(keep_locale, spec->keep_locale = true)
 SWITCH(userns, spec->userns = true)
 SWITCH(fakeroot, spec->fakeroot = true)
@@ -228,6 +230,20 @@ static int set_tmpfs_size(struct room_spec *spec, const char *arg, struct berth_
 	}
 	spec->tmpfs_bytes = v;
 	spec->writable_tmpfs = true;
+	return 0;
+}
+
+static int set_authfile(struct room_spec *spec, const char *arg, struct berth_err *err)
+{
+	char *name;
+
+	if (arg[0] == '\0')
+		return berth_fail(err, BERTH_EUSAGE, 0, "the name of the file is empty");
+	name = strdup(arg);
+	if (!name)
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep '%.200s'", arg);
+	free(spec->authfile);
+	spec->authfile = name;
 	return 0;
 }
 
@@ -347,6 +363,12 @@ const struct option_row option_rows[] = {
 	  FACE_HERE, set_app },
 	{ "runscript-timeout", NULL, 0, "TIME", "the image's environment scripts may take so long",
 	  "RUNSCRIPT_TIMEOUT", NULL, FACE_ALL, set_timeout },
+	{ "no-https", "nohttps", 0, NULL, "docker://: this registry has no TLS", "NO_HTTPS", "NOHTTPS",
+	  FACE_HERE | FACE_FETCH, set_no_https },
+	{ "authfile", NULL, 0, "FILE", "docker://: take logins from there, not from Docker's file", "AUTHFILE",
+	  "AUTH_FILE", FACE_HERE | FACE_FETCH, set_authfile },
+	{ "disable-cache", NULL, 0, NULL, "docker://: refused, since what runs is in the store", "DISABLE_CACHE", NULL,
+	  FACE_HERE | FACE_FETCH, set_disable_cache },
 	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
 	  FACE_CLI | FACE_ENV | FACE_STEP, set_verbose },
 	{ "quiet", NULL, 'q', NULL, "print errors only", "QUIET", NULL,

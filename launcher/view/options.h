@@ -19,6 +19,7 @@ enum option_face {
 	FACE_SLURM = 1 << 1, /* srun|sbatch|salloc --container-NAME */
 	FACE_ENV = 1 << 2,   /* BERTH_ENV, APPTAINER_ENV, SINGULARITY_ENV */
 	FACE_STEP = 1 << 3,  /* the variable concerns a step too, as SLURM_BERTH_ENV on the nodes */
+	FACE_FETCH = 1 << 4, /* of an image in a registry: for whoever gets it, as berth-image at submission */
 	FACE_STEPS = FACE_SLURM | FACE_STEP, /* either: the setting means something under Slurm */
 };
 

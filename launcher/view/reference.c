@@ -34,8 +34,13 @@ int reference_refuse(const char *text, struct berth_err *err)
 	if (!where)
 		return 0;
 	berth_fail(err, BERTH_ENOTFOUND, 0,
-		   "'%.150s' is %s: this version of Berth runs SIF and squashfs files and directories",
-		   text, where);
+		   "'%.150s' is %s: this version of Berth runs SIF and squashfs files, directories and images of "
+		   "registries, as docker://HOST/NAME:TAG", text, where);
 	return berth_hint(err, "fetch and convert it with another tool, then name the SIF file; a directory "
 			       "becomes one with 'berth build'");
+}
+
+bool reference_is_fetched(const char *text)
+{
+	return str_after(text, "docker://") != NULL;
 }

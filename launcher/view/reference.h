@@ -7,12 +7,16 @@
 #ifndef BERTH_REFERENCE_H
 #define BERTH_REFERENCE_H
 
+#include <stdbool.h>
+
 struct berth_err;
 
+/* Is it the name of an image that becomes a file first, in the store: docker://alpine? */
+bool reference_is_fetched(const char *text);
+
 /*
- * Refuse 'text' if it is such a name; this version runs files and directories. A file that is
- * called so is named with "./" or "/" before it. Fails: BERTH_ENOTFOUND, which says where such an
- * image lies.
+ * Refuse 'text' if it is any such name, and so no path. A file that is called so is named with "./" or
+ * "/" before it. Fails: BERTH_ENOTFOUND, which says where such an image lies.
  */
 int reference_refuse(const char *text, struct berth_err *err);
 

@@ -40,6 +40,7 @@ void room_spec_done(struct room_spec *s)
 	strlist_done(&s->no_env);
 	strlist_done(&s->env_files);
 	free(s->app);
+	free(s->authfile);
 	memset(s, 0, sizeof(*s));
 }
 

@@ -98,6 +98,8 @@ struct room_spec {
 	struct strlist dns;		/* addresses of name servers; none: the host's */
 	bool no_umask;			/* 0022, not the caller's */
 	struct strlist no_env;		/* names of the caller's variables that stay outside; also under Slurm */
+	bool no_https, disable_cache;	/* of an image in a registry: how it is got */
+	char *authfile;			/* where logins are kept; NULL: in Docker's file */
 	struct rights rights;		/* what a program may that none may by default */
 };
 

@@ -8,6 +8,7 @@
 #include "launcher/cli/absent.h"
 #include "launcher/cli/flags.h"
 #include "launcher/cli/image.h"
+#include "launcher/view/reference.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "tests/unit/unit.h"
@@ -200,12 +201,26 @@ START_TEST(image)
 }
 END_TEST
 
+START_TEST(fetched)
+{
+	static const char *const yes[] = { "docker://alpine", "docker://h:5000/a/b@sha256:0", "docker://" };
+	static const char *const no[] = { "docker:alpine", "docker:/alpine", "./docker://alpine", "/docker://x",
+					  "oras://h/x", "Docker://x", " docker://x", "docker", "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
+		ck_assert(reference_is_fetched(yes[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
+		ck_assert_msg(!reference_is_fetched(no[i]), "%s", no[i]);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("flags");
 
 	tcase_add_loop_test(tc, parse, 0, ARRAY_SIZE(cases));
 	tcase_add_test(tc, absent);
+	tcase_add_test(tc, fetched);
 	tcase_add_loop_test(tc, image, 0, ARRAY_SIZE(images));
 	return unit_run("flags", tc);
 }

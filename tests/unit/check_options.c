@@ -90,6 +90,9 @@ static void show(const struct room_spec *s, struct strbuf *out)
 		strbuf_printf(out, "app %s;", s->app);
 	if (s->eval_s > 0)
 		strbuf_printf(out, "%u s;", s->eval_s);
+	if (s->authfile)
+		strbuf_printf(out, "logins %s;", s->authfile);
+	strbuf_printf(out, "%s%s", s->no_https ? "http;" : "", s->disable_cache ? "no-cache;" : "");
 	strbuf_puts(out, s->no_eval ? "no-eval;" : "");
 	strbuf_puts(out, s->no_umask ? "no-umask;" : "");
 	for (size_t i = 0; i < s->dns.n; i++)
@@ -117,6 +120,11 @@ static const struct {
 	{ "overlay", "a", NULL }, /* without a directory that it is relative to */
 	{ "overlay", ":ro", NULL },
 	{ "overlay", "/1,/2,/3,/4,/5,/6,/7,/8,/9", NULL },
+	{ "no-https", NULL, "http;" },
+	{ "nohttps", NULL, "http;" },
+	{ "disable-cache", NULL, "no-cache;" },
+	{ "authfile", "a,b", "logins a,b;" },
+	{ "authfile", "", NULL },
 	{ "writable-tmpfs", NULL, "tmpfs;" },
 	{ "writable-tmpfs-size", "4096", "bytes 4096;tmpfs;" },
 	{ "writable-tmpfs-size", "512M", "bytes 536870912;tmpfs;" },
