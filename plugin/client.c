@@ -261,7 +261,7 @@ static int post_opt(spank_t sp, struct berth_err *err)
 	for (size_t i = 0; !again && i < option_count; i++)
 		if (publish_setting(&option_rows[i], given.setting[i], wants_image(), err) < 0)
 			return -1;
-	if (given.image && publish_image(given.image, err) < 0)
+	if (given.image && !again && publish_image(given.image, err) < 0)
 		return -1;
 	/* The second component has the first's variables before it, but inherited nothing. */
 	if (local && publish_step(given.image || again, err) < 0)

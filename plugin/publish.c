@@ -20,6 +20,7 @@
 #include "libimage/base/fd.h"
 #include "libimage/base/path.h"
 #include "libimage/base/pin.h"
+#include "plugin/fetch.h"
 #include "plugin/names.h"
 #include "plugin/publish.h"
 #include "plugin/takeover.h"
@@ -135,14 +136,20 @@ static int publish_none(struct berth_err *err)
 
 int publish_image(const char *text, struct berth_err *err)
 {
+	cleanup(capture_end) struct capture got = CAPTURE_INIT;
 	cleanup_free char *path = NULL;
 	char pin[PIN_TEXT_MAX] = "";
 	bool exists;
 
 	if (strcmp(text, IMAGE_NONE) == 0)
 		return publish_none(err);
-	if (reference_refuse(text, err) < 0)
+	if (reference_is_fetched(text)) {
+		if (fetch_image(text, &got, err) < 0)
+			return -1;
+		text = got.line;
+	} else if (reference_refuse(text, err) < 0) {
 		return -1;
+	}
 	path = absolute_path(text, &exists, err);
 	if (!path || value_check("the image's path", path, err) < 0)
 		return -1;
@@ -209,6 +216,9 @@ int publish_setting(const struct option_row *row, const char *lines, bool image,
 	const char *before;
 	char var[64];
 
+	/* berth-image has read it itself. */
+	if (row->faces & FACE_FETCH)
+		return 0;
 	if (!(row->faces & FACE_STEPS)) {
 		if (image && users_variable(row, var))
 			slurm_info("berth: warning: %s is for use without Slurm, and ignored", var);

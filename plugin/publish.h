@@ -28,7 +28,9 @@ void publish_refusal(const struct berth_err *err);
 /*
  * Resolve and pin 'text' ("none": turn an inherited image off). A path that does not exist
  * here is published unpinned, with a warning: nodes may have what the login host has not.
- * Fails: BERTH_EUSAGE, BERTH_EDENIED, BERTH_EIMAGE.
+ * Of docker://NAME the file in the store is published, once it is there (fetch.h); so the nodes,
+ * and what inherits it, only open that.
+ * Fails: BERTH_EUSAGE, BERTH_EDENIED, BERTH_EIMAGE, BERTH_ENET.
  */
 int publish_image(const char *text, struct berth_err *err);
 

@@ -3,14 +3,17 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "launcher/view/options.h"
+#include "libimage/base/cleanup.h"
 #include "plugin/names.h"
 #include "tests/spank/host.h"
 
@@ -278,9 +281,142 @@ static void bad_native(const char *value, const char *what)
 static void bad_empty(void) { bad_native("", "empty"); }
 static void bad_newline(void) { bad_native("a\nb", "control character"); }
 static void bad_escape(void) { bad_native("a\x1b[2J", "control character"); }
-static void bad_docker(void) { bad_native("docker://ubuntu:22.04", "in a registry"); }
+static void bad_docker(void) { bad_native("docker:ubuntu:22.04", "in a registry"); }
 static void bad_oci(void) { bad_native("oci:dir:tag", "in an OCI layout"); }
 static void bad_oras(void) { bad_native("oras://x/y", "in a registry"); }
+
+static int component(const char *native)
+{
+	host.native = (char *)(size_t)native;
+	return host_hook("init_post_opt");
+}
+
+/* Stands in for berth-image: a shell script, which is asked as "calls" then says. */
+static void fake_fetch(const char *script)
+{
+	cleanup_close int fd = open("libexec/berth-image", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0755);
+
+	check(fd >= 0 && dprintf(fd, "#!/bin/sh\nshift $(($# - 3))\necho \"$@\" >>calls\n%s\n", script) > 0);
+}
+
+/* It was asked so often, for this. */
+static void asked(const char *what, int times)
+{
+	char line[200] = "";
+	FILE *f = fopen("calls", "re");
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strcmp(line, what) != 0)
+			fail_case("asked for '%s'", line);
+		n++;
+	}
+	check(!f || fclose(f) == 0);
+	check(n == times);
+}
+
+#define PRINT "echo \"$PWD/image.sqfs\"; "
+
+/* It waits until the file has been opened, or the case would take for ever. */
+static void docker(void)
+{
+	(void)image_path();
+	fake_fetch(PRINT "exec cat");
+	host.native = (char *)(size_t)"docker://host:5000/a/b:1";
+	check(srun(NULL) == 0 && !host.native);
+	is(VAR_IMAGE, image_path());
+	is(VAR_ORIGIN, "step");
+	check(strncmp(var(VAR_PIN), "squashfs:4096:", 14) == 0);
+	check(host.log->errors == 0);
+	asked("resolve -- docker://host:5000/a/b:1", 1);
+}
+
+static void docker_sbatch(void)
+{
+	(void)image_path();
+	fake_fetch(PRINT);
+	(void)setenv(VAR_IMAGE, "/of/an/outer/job", 1);
+	host.native = (char *)(size_t)"docker://x";
+	check(host_client(S_CTX_ALLOCATOR, NULL) == 0);
+	is(VAR_IMAGE, image_path());
+}
+
+/* What a job's srun inherits is the file. */
+static void docker_inherited(void)
+{
+	fake_fetch(PRINT);
+	(void)setenv(VAR_IMAGE, "/home/u/.berth/cache/images/x.sif", 1);
+	check(srun(NULL) == 0);
+	is(VAR_IMAGE, "/home/u/.berth/cache/images/x.sif");
+	asked("", 0);
+}
+
+static void docker_het(void)
+{
+	(void)image_path();
+	fake_fetch(PRINT);
+	host.native = (char *)(size_t)"docker://x";
+	check(srun(NULL) == 0 && component("docker://x") == 0);
+	is(VAR_IMAGE, image_path());
+	is(VAR_ORIGIN, "step");
+	asked("resolve -- docker://x", 1);
+}
+
+/*
+ * Nobody waits for children there; and what srun has blocked must not keep Ctrl-C from it. Awk, since a
+ * shell sets its signals right itself.
+ */
+static void docker_odd_signals(void)
+{
+	cleanup_close int fd = open("libexec/berth-image", O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+	sigset_t set;
+
+	check(fd >= 0 && dprintf(fd, "#!/usr/bin/awk -f\nBEGIN {\n"
+				 "while ((getline line < \"/proc/self/status\") > 0)\n"
+				 "if (line ~ /^SigBlk:.*[1-9a-f]/) exit 255\n"
+				 "print \"%s\"; exit }\n", image_path()) > 0);
+	cleanup_close_fn(&fd);
+	host.native = (char *)(size_t)"docker://x";
+	check(signal(SIGCHLD, SIG_IGN) != SIG_ERR && signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+	check(sigemptyset(&set) == 0 && sigaddset(&set, SIGINT) == 0 && sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	check(srun(NULL) == 0);
+	is(VAR_IMAGE, image_path());
+}
+
+static void bad_fetch(const char *script, const char *what)
+{
+	(void)image_path();
+	if (script)
+		fake_fetch(script);
+	bad_native("docker://x", what);
+}
+
+static void docker_absent(void) { bad_fetch(NULL, "cannot start"); }
+static void docker_refused(void) { bad_fetch("exit 255", "'docker://x' was not got from its registry"); }
+static void docker_interrupted(void) { bad_fetch("kill -INT $$", "'docker://x' was not got: signal 2"); }
+static void docker_half_line(void) { bad_fetch("printf /half", "something else than a line"); }
+static void docker_two_lines(void) { bad_fetch("printf '/a\\n/b\\n'", "something else than a line"); }
+static void docker_empty_line(void) { bad_fetch("echo", "something else than a line"); }
+static void docker_endless(void) { bad_fetch("exec yes | tr -d '\\n'", "something else than a line"); }
+static void docker_escape(void) { bad_fetch("printf '/\\033[2J\\n'", "control character"); }
+static void docker_no_image(void) { bad_fetch("seq 9999 >bad; echo $PWD/bad", "neither SIF nor"); }
+
+/* Three are left, for two pipes. */
+static void docker_few_descriptors(void)
+{
+	struct rlimit was, low;
+	int next = dup(0);
+
+	check(next >= 0 && close(next) == 0 && getrlimit(RLIMIT_NOFILE, &was) == 0);
+	fake_fetch(PRINT);
+	low = was;
+	low.rlim_cur = (rlim_t)next + 3;
+	check(setrlimit(RLIMIT_NOFILE, &low) == 0);
+	bad_native("docker://x", "cannot start");
+	check(setrlimit(RLIMIT_NOFILE, &was) == 0);
+	asked("", 0);
+}
 
 static void bad_long(void)
 {
@@ -331,12 +467,6 @@ static void multi_prog(void)
 	host.multi_prog = (char *)(size_t)"set";
 	check(srun(NULL) == 0);
 	is(VAR_MULTI, "1");
-}
-
-static int component(const char *native)
-{
-	host.native = (char *)(size_t)native;
-	return host_hook("init_post_opt");
 }
 
 static void het_same(void)
@@ -431,5 +561,9 @@ const struct test_case client_cases[] = {
 	CASE(bad_empty), CASE(bad_newline), CASE(bad_escape), CASE(bad_docker), CASE(bad_oci),
 	CASE(bad_oras), CASE(bad_long), CASE(bad_fifo), CASE(bad_text_file), CASE(bad_unreadable),
 	CASE(format_text), CASE(multi_prog), CASE(het_same), CASE(het_other), CASE(het_half),
+	CASE(docker), CASE(docker_sbatch), CASE(docker_inherited), CASE(docker_het), CASE(docker_odd_signals),
+	CASE(docker_absent), CASE(docker_refused), CASE(docker_interrupted), CASE(docker_half_line),
+	CASE(docker_two_lines), CASE(docker_empty_line), CASE(docker_endless), CASE(docker_escape),
+	CASE(docker_no_image), CASE(docker_few_descriptors),
 	CASE(oci_bundle), CASE(names_apart), CASE(end_to_end), CASE(refused_end_to_end), { 0 },
 };

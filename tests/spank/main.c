@@ -18,7 +18,7 @@
 
 static void remove_dir(const char *dir)
 {
-	static const char *const names[] = { "libexec/berth-launcher", "image.sqfs", "fifo", "bad" };
+	static const char *const names[] = { "libexec/berth-launcher", "libexec/berth-image", "image.sqfs", "fifo", "bad" };
 	char path[256];
 	DIR *d;
 	const struct dirent *e;
