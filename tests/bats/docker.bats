@@ -5,6 +5,7 @@
 # Needs: root (to become ada), docker-registry, skopeo, python3.
 load ../harness/common
 load rooms
+# shellcheck source=tests/harness/registry.sh
 . "$HARNESS/registry.sh"
 
 setup_file()
@@ -102,15 +103,13 @@ stored() { (cd "$SCRATCH/c/cache" && find . -type f -name '*.sif' | sed -E 's/[0
 	assert_output 'connect'
 }
 
-@test "eight at once: one download, one conversion, and each asks for its tag once" {
-	local pids=() p i
-
-	for i in 1 2 3 4 5 6 7 8; do
-		as_puller berth exec "$TINY:1" cat /opt/upper >"$SCRATCH/out.$i" 2>"$SCRATCH/err.$i" &
-		pids+=($!)
-	done
-	for p in "${pids[@]}"; do wait "$p" || fail "one failed: $(cat "$SCRATCH"/err.*)"; done
-	for i in 1 2 3 4 5 6 7 8; do [ "$(<"$SCRATCH/out.$i")" = "of the upper layer" ]; done
+@test "mpirun: eight ranks download and convert once, ask for the tag once each, and share one room" {
+	need_command mpirun.mpich
+	run as_puller timeout 120 mpirun.mpich -np 8 berth -q exec "$TINY:1" \
+		sh -c 'echo "$(readlink /proc/self/ns/mnt) $(cat /opt/upper)"; sleep 1'
+	assert_success
+	assert_lines 8 '^mnt:\[[0-9]+\] of the upper layer$'
+	[ "$(sort -u <<<"$output" | wc -l)" -eq 1 ] || fail "more than one room"
 	[ "$(stored)" = ./images/X.sif ] || fail "stored: $(stored)"
 	[ "$(asked 'GET .*/manifests/1 200')" -eq 8 ] || fail "manifests: $(asked manifests)"
 	# the configuration is small, and some may get it twice; the two layers come once

@@ -5,6 +5,7 @@
 # Needs: root, Slurm, docker-registry, skopeo, python3.
 # bats file_tags=slurm
 load ../harness/common
+# shellcheck source=tests/harness/registry.sh
 . "$HARNESS/registry.sh"
 
 setup_file()
