@@ -10,7 +10,10 @@ DIR/server.pem and server.key). The name of
 a repository says what is done to who asks for it; see the methods of Answer. Each request
 is a line of JSON in DIR/requests: port, method, path, authorization, range.
 
-The manifest is MANIFEST, a blob is bytes that its name determines: blob(N) prints one for tests:
+The repositories files, filesbreak, fileshold and fileswrong have what lies in DIR/files, which
+odd-image.py fills: TAG, a document whose type is its mediaType, and HEX, a blob.
+
+Of all others the manifest is MANIFEST, a blob is bytes that its name determines: blob(N) prints one for tests:
 
     badregistry.py --blob N     N bytes to standard output
 """
@@ -54,7 +57,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    log_file = None
+    log_file = where = None
 
     def log_message(self, *args):
         pass
@@ -384,6 +387,65 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"\x00\xff not HTTP\r\n\r\n")
         self.break_off()
 
+    # -- what lies in DIR/files --------------------------------------------------------------------
+
+    def stored(self, parts):
+        with open(os.path.join(self.where, "files", parts[4].rsplit(":", 1)[-1]), "rb") as f:
+            return f.read()
+
+    def repo_files(self, parts):
+        data = self.stored(parts)
+        if parts[3] == "manifests":
+            try:
+                kind = json.loads(data).get("mediaType", "")
+            except (ValueError, RecursionError):
+                kind = OCI
+            self.send(200, data, **({"Content_Type": kind} if kind else {}))
+        else:
+            self.ranged(data)
+
+    def repo_filesbreak(self, parts):
+        """A blob comes 100,000 bytes at a time."""
+        if parts[3] == "blobs":
+            self.part(parts, 100000)
+            self.break_off()
+        else:
+            self.repo_files(parts)
+
+    def repo_fileshold(self, parts):
+        """Of a blob that is no JSON only the first half comes, until there is DIR/go."""
+        go = os.path.join(self.where, "go")
+        if parts[3] == "blobs" and not os.path.exists(go) and self.stored(parts)[:1] != b"{":
+            rest = self.part(parts, None)
+            self.wfile.flush()
+            while not os.path.exists(go):
+                time.sleep(0.05)
+            self.wfile.write(rest)
+        else:
+            self.repo_files(parts)
+
+    def repo_fileswrong(self, parts):
+        """Of a blob that is no JSON the last byte is another."""
+        data = bytearray(self.stored(parts))
+        if parts[3] == "blobs" and data[:1] != b"{":
+            data[-1] ^= 1
+            self.ranged(bytes(data))
+        else:
+            self.repo_files(parts)
+
+    def part(self, parts, n):
+        """The head of an answer and its first 'n' bytes, or half of it; the rest."""
+        data = self.stored(parts)
+        at = int((self.headers.get("Range") or "bytes=0-")[6:-1])
+        self.send_response(206 if at else 200)
+        if at:
+            self.send_header("Content-Range", f"bytes {at}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - at))
+        self.end_headers()
+        n = (len(data) - at) // 2 if n is None else n
+        self.wfile.write(data[at:at + n])
+        return data[at + n:]
+
     # -- uploads ---------------------------------------------------------------------------------
 
     def read_upload(self, most):
@@ -433,7 +495,7 @@ def main():
     if sys.argv[1] == "--blob":
         sys.stdout.buffer.write(blob(int(sys.argv[2])))
         return
-    where = sys.argv[1]
+    Handler.where = where = sys.argv[1]
     Handler.log_file = open(os.path.join(where, "requests"), "a", encoding="utf-8")
     kinds = ["plain", "other", "silent"]
     if os.path.exists(os.path.join(where, "server.pem")):
