@@ -12,7 +12,6 @@ packed. good-*: nothing is wrong, but a careless program would do what it should
 import gzip
 import hashlib
 import importlib.util
-import io
 import json
 import os
 import subprocess
