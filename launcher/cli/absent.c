@@ -28,6 +28,7 @@
 #define ALWAYS "it is always so: leave the option out"
 #define REGISTRY "get the image with another tool, as a SIF file or a directory"
 #define CRYPT "this version opens no encrypted image"
+#define RECIPE "this version builds from images, not from definition files"
 #define SIGNED "this version checks no signatures"
 
 static const struct absent {
@@ -49,10 +50,10 @@ static const struct absent {
 	{ ENTER, "passphrase", 0, CRYPT }, { ENTER, "pem-path", 0, CRYPT },
 	{ ENTER, "allow-setuid", 0, SETUID },
 	{ ENTER, "apply-cgroups", 0, LIMITS }, { ENTER, "cpus", 0, LIMITS }, { ENTER, "memory", 0, LIMITS },
-	{ "build", "sandbox", 's', "an image is made of a directory; a directory runs as it is" },
 	{ "build", "update", 'u', "images do not change: build another" },
 	{ "build", "remote", 'r', REGISTRY },
-	{ "build", "fix-perms", 0, "chmod -R u+rwX the directory before" },
+	{ "build", "section", 0, RECIPE }, { "build", "build-arg", 0, RECIPE }, { "build", "json", 0, RECIPE },
+	{ "build", "encrypt", 'e', "this version makes no encrypted images" },
 };
 
 static const struct {
@@ -62,8 +63,6 @@ static const struct {
 	{ "instance", "a room lives as long as its program: 'berth exec IMAGE PROGRAM &'" },
 	{ "overlay", READ_ONLY }, { "capability", PRIVILEGE },
 	{ "key", SIGNED }, { "keyserver", SIGNED }, { "sign", SIGNED }, { "verify", SIGNED },
-	{ "import", "'berth build IMAGE.sif DIR' makes an image of a directory" },
-	{ "create", "'berth build IMAGE.sif DIR' makes an image of a directory" },
 };
 
 /* Is 'word' one of the words of 'list', which blanks separate? */

@@ -27,6 +27,9 @@ int cmd_image(int argc, char **argv); /* those below, in berth-image */
 
 int cmd_build(int argc, char **argv);
 int cmd_cache(int argc, char **argv);
+int cmd_create(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_import(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_registry(int argc, char **argv);
 int cmd_pull(int argc, char **argv);

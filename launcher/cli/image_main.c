@@ -24,6 +24,9 @@ static const struct {
 } image_commands[] = {
 	{ "build", cmd_build },
 	{ "cache", cmd_cache },
+	{ "create", cmd_create },
+	{ "export", cmd_export },
+	{ "import", cmd_import },
 	{ "inspect", cmd_inspect },
 	{ "pull", cmd_pull },
 	{ "registry", cmd_registry },

@@ -80,11 +80,7 @@ static bool is_ext(int fd, off_t at)
 
 const char *image_ext_mend(int fd)
 {
-	if (is_ext(fd, 0))
-		return "mkdir root; debugfs -R 'rdump / root' IMAGE; berth build NEW.sif root";
-	if (is_ext(fd, SQUASH_LAUNCH_BYTES))
-		return "mkdir root; debugfs -R 'rdump / root' 'IMAGE?offset=31'; berth build NEW.sif root";
-	return NULL;
+	return is_ext(fd, 0) || is_ext(fd, SQUASH_LAUNCH_BYTES) ? "berth build NEW.sif IMAGE" : NULL;
 }
 
 /* All of 'pin' but its sum; 'head' and 'part' are for that. */

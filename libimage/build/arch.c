@@ -11,6 +11,7 @@
 #include "libimage/base/fd.h"
 #include "libimage/build/build.h"
 #include "libimage/sif/sif.h"
+#include "libimage/squash/walk.h"
 
 /* The code for the first 20 bytes of an ELF file. */
 static const char *elf_arch(const uint8_t *e)
@@ -43,4 +44,15 @@ const char *build_arch(int dir_fd)
 	    fd_pread_full(fd, head, sizeof(head), 0) < 0 || memcmp(head, ELFMAG, SELFMAG) != 0)
 		return sif_arch_host();
 	return elf_arch(head);
+}
+
+int build_arch_of_squash(int fd, uint64_t at, uint64_t size, const char **ret, struct berth_err *err)
+{
+	uint8_t head[20];
+	ssize_t n = squash_file_head(fd, at, size, "/bin/sh", head, sizeof(head), err);
+
+	if (n < 0)
+		return -1;
+	*ret = n == (ssize_t)sizeof(head) && memcmp(head, ELFMAG, SELFMAG) == 0 ? elf_arch(head) : sif_arch_host();
+	return 0;
 }

@@ -39,13 +39,13 @@ static int write_objects(int fd, const struct build_options *opt, struct sif_new
 }
 
 /* The image itself: objects, a partition, and the header that finds them. */
-static int write_image(int dir_fd, int fd, const struct build_options *opt, struct build_result *res,
-		       struct berth_err *err)
+int build_sif_to(int dir_fd, int fd, const struct build_options *opt, struct build_result *res,
+		 struct berth_err *err)
 {
 	struct sif_new_object objects[BUILD_OBJECTS_MAX + 1], *root = &objects[opt->nobjects];
 	const struct squash_write_options sq = {
 		.keep_owner = opt->keep_owner, .keep_devices = opt->keep_devices,
-		.epoch = opt->epoch, .workers = opt->workers,
+		.epoch = opt->epoch, .workers = opt->workers, .compressor = opt->compressor, .level = opt->level,
 	};
 	struct squash_write_result sr;
 
@@ -80,7 +80,7 @@ int build_sif_from_dir(const char *dir, const char *out, const struct build_opti
 	}
 	if (output_open(&o, out, 0755, opt->force, err) < 0)
 		return -1;
-	if (write_image(dir_fd, o.fd, opt, &res, err) < 0)
+	if (build_sif_to(dir_fd, o.fd, opt, &res, err) < 0)
 		return berth_context(err, "'%s'", dir);
 	if (output_publish(&o, opt->force, err) < 0)
 		return -1;

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libimage/squash/write.h"
+
 struct berth_err;
 
 /* What a SIF file has beside the root file system, in this order, before it. */
@@ -31,6 +33,8 @@ struct build_options {
 	bool keep_devices;    /* else device nodes are left out */
 	int64_t epoch;	      /* no time is later than this; -1: files keep theirs */
 	unsigned int workers; /* 0: one a processor */
+	enum squash_compressor compressor;
+	unsigned int level;   /* 0: the compressor's usual one */
 	const struct build_object *objects;
 	size_t nobjects;
 };
@@ -49,10 +53,17 @@ struct build_result {
 int build_sif_from_dir(const char *dir, const char *out, const struct build_options *opt,
 		       struct build_result *ret, struct berth_err *err);
 
+/* The same of the directory 'dir_fd' into 'out_fd', which is empty and open for reading and writing. */
+int build_sif_to(int dir_fd, int out_fd, const struct build_options *opt, struct build_result *ret,
+		 struct berth_err *err);
+
 /*
  * The SIF code of the machine that the tree's /bin/sh is for; this machine's if it has none
  * or a script; "00" for one that SIF has no code for.
  */
 const char *build_arch(int dir_fd);
+
+/* The same of a squashfs, in *ret. Fails: as squash.h. */
+int build_arch_of_squash(int fd, uint64_t at, uint64_t size, const char **ret, struct berth_err *err);
 
 #endif

@@ -11,7 +11,10 @@
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
 #include "libimage/base/growth.h"
+#include "libimage/build/build.h"
 #include "libimage/build/convert.h"
+#include "libimage/ref/digest.h"
+#include "libimage/ref/hasher.h"
 #include "libimage/sif/sif.h"
 #include "libimage/squash/scan.h"
 #include "libimage/squash/stream.h"
@@ -71,6 +74,16 @@ struct layer_reader {
 	struct source source; /* of 'grown' */
 };
 
+static ssize_t read_pipe(const struct convert_layer *l, void *buf, size_t n, struct berth_err *err)
+{
+	ssize_t got;
+
+	do
+		got = read(l->fd, buf, n);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? berth_fail(err, BERTH_ESYS, errno, "cannot read %s", l->name) : got;
+}
+
 static ssize_t read_layer(void *arg, void *buf, size_t n, struct berth_err *err)
 {
 	struct layer_reader *r = arg;
@@ -79,6 +92,8 @@ static ssize_t read_layer(void *arg, void *buf, size_t n, struct berth_err *err)
 
 	if (l->growth)
 		return source_read(&r->source, buf, n, err);
+	if (l->pipe)
+		return read_pipe(l, buf, n, err);
 	if (n > l->size - r->at)
 		n = (size_t)(l->size - r->at);
 	if (n == 0)
@@ -107,7 +122,7 @@ static int add_layer(struct flat *f, const struct convert_layer *l, struct berth
 	struct layer_reader r = { .layer = l, .grown = { .g = l->growth, .fd = l->fd, .at = l->at } };
 	struct flat_blob blob = {
 		.source = { .arg = &r, .read = read_layer },
-		.packing = l->packing, .diff_id = l->diff_id, .again = read_again, .name = l->name,
+		.packing = l->packing, .diff_id = l->diff_id, .again = l->pipe ? NULL : read_again, .name = l->name,
 	};
 
 	r.source = growth_source(&r.grown);
@@ -150,6 +165,8 @@ static int add_all(const struct convert_job *job, struct flat *f, struct berth_e
 	for (size_t i = job->nlayer; i-- > 0;)
 		if (add_layer(f, &job->layer[i], err) < 0)
 			return -1;
+	if (job->tree && job->tree->feed(job->tree->fd, job->tree->at, job->tree->size, f, err) < 0)
+		return -1;
 	return add_extras(f, job, true, err);
 }
 
@@ -200,44 +217,51 @@ static int write_partition(const struct convert_job *job, uint64_t at, struct co
 	return 0;
 }
 
-int convert_here(const struct convert_job *job, struct convert_result *ret, struct berth_err *err)
+/* Objects and header around the partition. */
+static int write_sif(const struct convert_job *job, struct convert_result *res, struct squash_write_result *sr,
+		     struct berth_err *err)
 {
 	struct sif_new_object objects[OBJECTS_MAX + 1] = { 0 };
 	struct sif_new_object *root = &objects[job->nobject];
+	const char *arch = job->arch;
+
+	if (job->nobject > OBJECTS_MAX)
+		return berth_fail(err, BERTH_EBUG, 0, "too many objects for one image");
+	for (size_t i = 0; i < job->nobject; i++)
+		objects[i] = (struct sif_new_object){
+			.type = job->object[i].type, .name = job->object[i].name, .size = job->object[i].n,
+		};
+	*root = (struct sif_new_object){
+		.type = SIF_PARTITION, .fs = SIF_FS_SQUASHFS, .part = SIF_PART_PRIMARY,
+		.name = "rootfs.squashfs",
+	};
+	if (sif_layout(objects, (uint32_t)job->nobject + 1, err) < 0)
+		return -1;
+	for (size_t i = 0; i < job->nobject; i++)
+		if (fd_pwrite_full(job->out_fd, job->object[i].bytes, job->object[i].n,
+				   (off_t)objects[i].offset) < 0)
+			return berth_fail(err, BERTH_ESYS, errno, "cannot write the image");
+	if (ftruncate(job->out_fd, (off_t)root->offset) < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot write the image");
+	if (write_partition(job, root->offset, res, sr, err) < 0)
+		return -1;
+	root->size = sr->bytes;
+	res->bytes = root->offset + root->size;
+	if (!arch && build_arch_of_squash(job->out_fd, root->offset, root->size, &arch, err) < 0)
+		return -1;
+	return sif_write_header(job->out_fd, objects, (uint32_t)job->nobject + 1, arch,
+				job->squash.epoch > 0 ? job->squash.epoch : 0, err);
+}
+
+int convert_here(const struct convert_job *job, struct convert_result *ret, struct berth_err *err)
+{
 	struct squash_write_result sr = { 0 };
 	struct convert_result res = { 0 };
 
-	if (job->bare) {
-		if (write_partition(job, 0, &res, &sr, err) < 0)
-			return -1;
+	if ((job->bare ? write_partition(job, 0, &res, &sr, err) : write_sif(job, &res, &sr, err)) < 0)
+		return -1;
+	if (job->bare)
 		res.bytes = sr.bytes;
-	} else {
-		if (job->nobject > OBJECTS_MAX)
-			return berth_fail(err, BERTH_EBUG, 0, "too many objects for one image");
-		for (size_t i = 0; i < job->nobject; i++)
-			objects[i] = (struct sif_new_object){
-				.type = job->object[i].type, .name = job->object[i].name, .size = job->object[i].n,
-			};
-		*root = (struct sif_new_object){
-			.type = SIF_PARTITION, .fs = SIF_FS_SQUASHFS, .part = SIF_PART_PRIMARY,
-			.name = "rootfs.squashfs",
-		};
-		if (sif_layout(objects, (uint32_t)job->nobject + 1, err) < 0)
-			return -1;
-		for (size_t i = 0; i < job->nobject; i++)
-			if (fd_pwrite_full(job->out_fd, job->object[i].bytes, job->object[i].n,
-					   (off_t)objects[i].offset) < 0)
-				return berth_fail(err, BERTH_ESYS, errno, "cannot write the image");
-		if (ftruncate(job->out_fd, (off_t)root->offset) < 0)
-			return berth_fail(err, BERTH_ESYS, errno, "cannot write the image");
-		if (write_partition(job, root->offset, &res, &sr, err) < 0)
-			return -1;
-		root->size = sr.bytes;
-		res.bytes = root->offset + root->size;
-		if (sif_write_header(job->out_fd, objects, (uint32_t)job->nobject + 1, job->arch,
-				     job->squash.epoch > 0 ? job->squash.epoch : 0, err) < 0)
-			return -1;
-	}
 	res.inodes = sr.inodes;
 	res.start_bytes = sr.start_bytes;
 	*ret = res;
@@ -253,14 +277,21 @@ static int work(void *arg, void *reply, struct berth_err *err)
 
 int convert_start(struct cell *c, const struct convert_job *job, struct berth_err *err)
 {
-	cleanup_free int *keep = calloc(job->nlayer + 1, sizeof(*keep));
+	cleanup_free int *keep = calloc(job->nlayer + 2, sizeof(*keep));
+	struct digest ready;
+	size_t n = 0;
 
 	if (!keep)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot start a converter");
+	/* libcrypto reads its configuration when it is used first: inside it may not. */
+	if (hasher_sum("sha256", "", 0, &ready) < 0)
+		return berth_fail(err, BERTH_ESYS, 0, "cannot make digests");
 	for (size_t i = 0; i < job->nlayer; i++)
-		keep[i] = job->layer[i].fd;
-	keep[job->nlayer] = job->out_fd;
-	return cell_start(c, work, (void *)(uintptr_t)job, keep, job->nlayer + 1, sizeof(struct convert_result), err);
+		keep[n++] = job->layer[i].fd;
+	if (job->tree)
+		keep[n++] = job->tree->fd;
+	keep[n++] = job->out_fd;
+	return cell_start(c, work, (void *)(uintptr_t)job, keep, n, sizeof(struct convert_result), err);
 }
 
 int convert_end(struct cell *c, int cancel_fd, struct convert_result *ret, struct berth_err *err)

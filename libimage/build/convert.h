@@ -33,6 +33,15 @@ struct convert_layer {
 	enum flat_packing packing;
 	const struct digest *diff_id; /* NULL: not known */
 	const char *name;	/* for messages */
+	bool pipe;		/* 'fd' is read() as it comes, to its end; such a layer cannot be read twice */
+};
+
+/* A file system in a file, in place of layers. */
+struct convert_tree {
+	int fd;
+	uint64_t at, size;
+	/* All of it to 'f', by flat_add(). */
+	int (*feed)(int fd, uint64_t at, uint64_t size, struct flat *f, struct berth_err *err);
 };
 
 /* A file, link or directory that is put on top of all layers, or under them. */
@@ -56,11 +65,12 @@ struct convert_job {
 	int out_fd;			   /* empty, open for reading and writing */
 	const struct convert_layer *layer; /* the lowest first, as a manifest has them */
 	size_t nlayer;
+	const struct convert_tree *tree; /* NULL: there are layers */
 	const struct convert_extra *extra;
 	size_t nextra;
 	const struct convert_object *object;
 	size_t nobject;
-	const char *arch;		   /* SIF's code: "02" */
+	const char *arch;		   /* SIF's code: "02"; NULL: that of its /bin/sh */
 	struct squash_write_options squash;
 	bool bare;			   /* no SIF around it: a squashfs file */
 };

@@ -102,6 +102,9 @@ int layered_start(struct cell *c, const struct layered *image, int out_fd, const
 	job.object = p.object;
 	job.nobject = ARRAY_SIZE(p.object);
 	job.arch = sif_arch_code(image->config->platform.architecture);
+	if (!job.arch && !opt->bare && image->config->platform.architecture[0] != '\0')
+		return berth_fail(err, BERTH_EIMAGE, 0, "the image is for a machine that SIF has no word for: %s",
+				  image->config->platform.architecture);
 	return convert_start(c, &job, err);
 }
 
