@@ -59,7 +59,7 @@ static const struct absent {
 static const struct {
 	const char *name, *instead;
 } absent_commands[] = {
-	{ "push", REGISTRY }, { "search", REGISTRY }, { "remote", REGISTRY },
+	{ "search", REGISTRY }, { "remote", REGISTRY },
 	{ "instance", "a room lives as long as its program: 'berth exec IMAGE PROGRAM &'" },
 	{ "overlay", READ_ONLY }, { "capability", PRIVILEGE },
 	{ "key", SIGNED }, { "keyserver", SIGNED }, { "sign", SIGNED }, { "verify", SIGNED },

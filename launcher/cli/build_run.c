@@ -21,6 +21,7 @@
 #include "libimage/base/num.h"
 #include "libimage/base/str.h"
 #include "libimage/build/pull.h"
+#include "libimage/build/scratch.h"
 #include "libimage/ref/image_ref.h"
 
 enum { WORKERS_MAX = 1024, ZSTD_LEVEL_MAX = 22, GZIP_LEVEL_MAX = 9 };
@@ -97,7 +98,7 @@ static void report(const struct target *t, const struct make_result *res)
 static int from_registry(const struct build_words *w, const struct image_ref *ref, const struct target *t,
 			 struct make_options *opt, struct berth_err *err)
 {
-	cleanup(basis_done) struct basis o = BASIS_INIT;
+	cleanup(basis_done) struct basis b = BASIS_INIT;
 	cleanup(fetch_done) struct fetch f = FETCH_INIT;
 	cleanup_free char *path = NULL;
 	struct make_result res = { 0 };
@@ -107,7 +108,17 @@ static int from_registry(const struct build_words *w, const struct image_ref *re
 	if (fetch_open(&f, ref, &w->fetch, err) < 0)
 		return -1;
 	opt->cancel_fd = f.cancel_fd;
-	if (t->kind == TARGET_SIF) {
+	if (ref->scheme == REF_ORAS) {
+		fd = scratch_open(opt->scratch, err);
+		if (fd < 0)
+			return -1;
+		if (fetch_sif(&f, ref, fd, &pr, err) < 0) {
+			cleanup_close_fn(&fd);
+			return berth_context(err, "'%.150s'", w->source);
+		}
+		if (basis_open_file(fd, w->source, &b, err) < 0 || make_image(&b, t, opt, &res, err) < 0)
+			return -1;
+	} else if (t->kind == TARGET_SIF) {
 		f.pull.opt.image.squash.compressor = opt->squash.compressor;
 		f.pull.opt.image.squash.level = opt->squash.level;
 		f.pull.opt.image.squash.workers = opt->squash.workers;
@@ -117,8 +128,8 @@ static int from_registry(const struct build_words *w, const struct image_ref *re
 		res.entries = pr.made.inodes;
 		res.left_out = pr.made.counts.devices;
 	} else {
-		if (pull_to_store(&f.pull, &fd, &path, &pr, err) < 0 || basis_open_file(fd, w->source, &o, err) < 0 ||
-		    make_image(&o, t, opt, &res, err) < 0)
+		if (pull_to_store(&f.pull, &fd, &path, &pr, err) < 0 || basis_open_file(fd, w->source, &b, err) < 0 ||
+		    make_image(&b, t, opt, &res, err) < 0)
 			return berth_context(err, "'%.150s'", w->source);
 	}
 	fetch_done(&f);
@@ -132,16 +143,16 @@ static int from_disk(const struct build_words *w, const struct image_ref *ref, c
 		     struct make_options *opt, struct berth_err *err)
 {
 	cleanup(build_metadata_done) struct build_metadata meta = { .n = 0 };
-	cleanup(basis_done) struct basis o = BASIS_INIT;
+	cleanup(basis_done) struct basis b = BASIS_INIT;
 	cleanup_close int cancel = -1;
-	const struct basis_options oo = {
+	const struct basis_options bo = {
 		.platform = w->fetch.platform ? w->fetch.platform : setting("BUILD_ARCH", NULL), .scratch = opt->scratch,
 	};
 	struct make_result res = { 0 };
 
-	if (basis_open(ref, &oo, &o, err) < 0)
+	if (basis_open(ref, &bo, &b, err) < 0)
 		return -1;
-	if (o.kind == BASIS_DIR && t->kind == TARGET_SIF && build_metadata(ref->path, opt->squash.epoch, &meta, err) < 0)
+	if (b.kind == BASIS_DIR && t->kind == TARGET_SIF && build_metadata(ref->path, opt->squash.epoch, &meta, err) < 0)
 		return -1;
 	opt->objects = meta.v;
 	opt->nobjects = meta.n;
@@ -149,7 +160,7 @@ static int from_disk(const struct build_words *w, const struct image_ref *ref, c
 	if (cancel < 0)
 		return -1;
 	opt->cancel_fd = cancel;
-	if (make_image(&o, t, opt, &res, err) < 0)
+	if (make_image(&b, t, opt, &res, err) < 0)
 		return -1;
 	report(t, &res);
 	return 0;
@@ -173,7 +184,7 @@ int build_run(const struct build_words *w, struct berth_err *err)
 	opt.squash.keep_owner = w->keep_owner;
 	opt.keep_devices = w->keep_devices;
 	opt.squash.keep_devices = geteuid() == 0 && source.scheme == REF_PATH;
-	if (source.scheme == REF_DOCKER)
+	if (source.scheme == REF_DOCKER || source.scheme == REF_ORAS)
 		return from_registry(w, &source, &t, &opt, err);
 	return from_disk(w, &source, &t, &opt, err);
 }

@@ -34,6 +34,7 @@ int cmd_inspect(int argc, char **argv);
 int cmd_registry(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_resolve(int argc, char **argv); /* no user's */
+int cmd_push(int argc, char **argv);
 int cmd_run_help(int argc, char **argv);
 int cmd_sif(int argc, char **argv);
 

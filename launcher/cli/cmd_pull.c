@@ -23,6 +23,7 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
+#include "libimage/base/output.h"
 #include "libimage/base/path.h"
 #include "libimage/build/pull.h"
 #include "libimage/oci/json.h"
@@ -101,6 +102,8 @@ static void report(const char *out, const struct pull_result *res)
 	progress_size(res->downloaded, down);
 	if (res->there)
 		log_line(LOG_NOTE, "made '%s': %s, from the store", out, size);
+	else if (res->made.inodes == 0)
+		log_line(LOG_NOTE, "made '%s': %s", out, size);
 	else
 		log_line(LOG_NOTE, "made '%s': %s, %" PRIu64 " inodes; %s downloaded", out, size, res->made.inodes,
 			 down);
@@ -131,6 +134,16 @@ static int report_json(const char *image, const char *out, const struct pull_res
 	return 0;
 }
 
+static int pull_sif(struct fetch *f, const struct image_ref *ref, const char *out, bool force,
+		    struct pull_result *res, struct berth_err *err)
+{
+	cleanup(output_close) struct output o = OUTPUT_INIT;
+
+	if (output_open(&o, out, 0755, force, err) < 0 || fetch_sif(f, ref, o.fd, res, err) < 0)
+		return -1;
+	return output_publish(&o, force, err);
+}
+
 static int pull_words(const struct words *w, struct berth_err *err)
 {
 	cleanup(image_ref_done) struct image_ref ref = { 0 };
@@ -145,7 +158,8 @@ static int pull_words(const struct words *w, struct berth_err *err)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot name the file to make");
 	if (fetch_open(&f, &ref, &w->fetch, err) < 0)
 		return -1;
-	if (pull_to_file(&f.pull, out, w->force, &res, err) < 0)
+	if ((ref.scheme == REF_ORAS ? pull_sif(&f, &ref, out, w->force, &res, err)
+				    : pull_to_file(&f.pull, out, w->force, &res, err)) < 0)
 		return berth_context(err, "'%.150s'", w->image);
 	fetch_done(&f);
 	if (w->json)

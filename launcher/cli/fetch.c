@@ -18,6 +18,7 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
+#include "libimage/build/push.h"
 #include "libimage/ref/image_ref.h"
 
 enum { LABEL_DIGITS = 12 };
@@ -43,11 +44,11 @@ bool fetch_option(int letter, const char *value, struct fetch_options *o)
 
 int fetch_refuse(const struct image_ref *ref, const char *text, struct berth_err *err)
 {
-	if (ref->scheme == REF_DOCKER)
+	if (ref->scheme == REF_DOCKER || ref->scheme == REF_ORAS)
 		return 0;
 	berth_fail(err, BERTH_EUSAGE, 0, "'%.200s' is in no registry that pull reads", text);
 	return berth_hint(err, ref->scheme == REF_PATH ? "the name of an image in a registry begins with docker://"
-						       : "pull reads docker://; build reads what is on disk");
+						       : "pull reads docker:// and oras://; build reads what is on disk");
 }
 
 /* ---- what is shown ----------------------------------------------------------------------------- */
@@ -69,6 +70,15 @@ static void show(void *arg, const struct pull_news *n)
 	progress_set(f->progress, n->i, label, n->done, n->total, states[n->state]);
 }
 
+static void show_sif(void *arg, const struct digest *layer, uint64_t done, uint64_t total)
+{
+	const struct pull_news news = {
+		.n = 1, .digest = layer, .done = done, .total = total, .state = done < total ? PULL_COMING : PULL_DONE,
+	};
+
+	show(arg, &news);
+}
+
 static void note(void *arg, const char *text)
 {
 	(void)arg;
@@ -86,6 +96,17 @@ static int ask_login(struct fetch *f, struct berth_err *err)
 		return -1;
 	f->access.opt.user = f->user;
 	f->access.opt.password = f->password;
+	return 0;
+}
+
+int fetch_sif(struct fetch *f, const struct image_ref *ref, int out_fd, struct pull_result *ret, struct berth_err *err)
+{
+	struct push_result res = { 0 };
+
+	if (oras_fetch(ref, f->pull.registry, out_fd, show_sif, f, &res, err) < 0)
+		return -1;
+	ret->manifest = res.manifest;
+	ret->bytes = ret->downloaded = res.bytes;
 	return 0;
 }
 
@@ -118,6 +139,7 @@ int fetch_open(struct fetch *f, const struct image_ref *ref, const struct fetch_
 		return -1;
 	f->access.opt.cancel_fd = f->cancel_fd;
 	f->access.opt.note = note;
+	f->access.opt.push = o->push;
 	return registry_open(ref->host, ref->repo, &f->access.opt, &p->registry, err);
 }
 

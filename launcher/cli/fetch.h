@@ -41,6 +41,7 @@ enum fetch_letter {
 struct fetch_options {
 	const char *platform, *authfile, *tmpdir;
 	bool disable_cache, no_https, login;
+	bool push; /* no option: ask for the right to write */
 };
 
 /* Take the option; false: it is none of these. What the environment says is added by fetch_open(). */
@@ -70,5 +71,8 @@ void fetch_done(struct fetch *f);
  */
 int fetch_to_store(const char *text, const struct fetch_options *o, int *ret_fd, char **ret_path,
 		   struct berth_err *err);
+
+/* A SIF file (oras://) into 'out_fd', which is empty; it is not kept in the store. */
+int fetch_sif(struct fetch *f, const struct image_ref *ref, int out_fd, struct pull_result *ret, struct berth_err *err);
 
 #endif

@@ -29,6 +29,7 @@ static const struct {
 	{ "import", cmd_import },
 	{ "inspect", cmd_inspect },
 	{ "pull", cmd_pull },
+	{ "push", cmd_push },
 	{ "registry", cmd_registry },
 	{ "resolve", cmd_resolve },
 	{ "run-help", cmd_run_help },

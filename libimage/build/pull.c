@@ -138,6 +138,16 @@ static int step_down(struct pulling *g, struct berth_err *err)
 	return 0;
 }
 
+static int read_manifest(struct pulling *g, struct berth_err *err)
+{
+	if (oci_manifest_parse(g->doc.bytes.text, g->doc.bytes.len, g->doc.type, &g->manifest, err) < 0)
+		return -1;
+	if (!oci_manifest_is_sif(&g->manifest))
+		return 0;
+	berth_fail(err, BERTH_EUSAGE, 0, "that is a SIF file in a registry, not an image of layers");
+	return berth_hint(err, "its name begins with oras://");
+}
+
 static int get_manifest(struct pulling *g, struct berth_err *err)
 {
 	const struct image_ref *ref = g->p->ref;
@@ -150,7 +160,7 @@ static int get_manifest(struct pulling *g, struct berth_err *err)
 		if (oci_document_kind(g->doc.bytes.text, g->doc.bytes.len, g->doc.type, &media, err) < 0)
 			return -1;
 		if (oci_media_kind(media) == OCI_KIND_MANIFEST)
-			return oci_manifest_parse(g->doc.bytes.text, g->doc.bytes.len, g->doc.type, &g->manifest, err);
+			return read_manifest(g, err);
 		if (step_down(g, err) < 0)
 			return -1;
 	}
