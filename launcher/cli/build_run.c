@@ -24,7 +24,7 @@
 #include "libimage/build/scratch.h"
 #include "libimage/ref/image_ref.h"
 
-enum { WORKERS_MAX = 1024, ZSTD_LEVEL_MAX = 22, GZIP_LEVEL_MAX = 9 };
+enum { WORKERS = 1024, ZSTD_LEVELS = 22, GZIP_LEVELS = 9 }; /* what there is of them */
 
 /* ---- --mksquashfs-args ------------------------------------------------------------------------- */
 
@@ -42,11 +42,11 @@ static int squash_option(const char *name, const char *value, struct squash_writ
 		s->compressor = strcmp(value, "gzip") == 0 ? SQUASH_GZIP : SQUASH_ZSTD;
 		return 0;
 	}
-	if (strcmp(name, "-Xcompression-level") == 0 && num_parse_u64(value, ZSTD_LEVEL_MAX, &n) == 0 && n > 0) {
+	if (strcmp(name, "-Xcompression-level") == 0 && num_parse_u64(value, ZSTD_LEVELS, &n) == 0 && n > 0) {
 		s->level = (unsigned int)n;
 		return 0;
 	}
-	if (strcmp(name, "-processors") == 0 && num_parse_u64(value, WORKERS_MAX, &n) == 0 && n > 0) {
+	if (strcmp(name, "-processors") == 0 && num_parse_u64(value, WORKERS, &n) == 0 && n > 0) {
 		s->workers = (unsigned int)n;
 		return 0;
 	}
@@ -64,8 +64,8 @@ static int squash_words(const char *text, struct squash_write_options *s, struct
 	for (word = strtok_r(copy, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest))
 		if (squash_option(word, strtok_r(NULL, " \t", &rest), s, err) < 0)
 			return -1;
-	if (s->compressor == SQUASH_GZIP && s->level > GZIP_LEVEL_MAX)
-		return berth_fail(err, BERTH_EUSAGE, 0, "--mksquashfs-args: gzip's levels end at %d", GZIP_LEVEL_MAX);
+	if (s->compressor == SQUASH_GZIP && s->level > GZIP_LEVELS)
+		return berth_fail(err, BERTH_EUSAGE, 0, "--mksquashfs-args: gzip's levels end at %d", GZIP_LEVELS);
 	return 0;
 }
 

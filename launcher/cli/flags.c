@@ -25,6 +25,7 @@ const struct flag_local flag_locals[] = {
 	{ "build", "disable-cache", 0, NULL, "neither take from the store nor keep there what is downloaded" },
 	{ "build", "no-https", 0, NULL, "this registry has no TLS" },
 	{ "build", "authfile", 0, "FILE", "take logins from there, not from Docker's file" },
+	{ "build", "docker-login", 0, NULL, "ask at the terminal who you are to the registry" },
 	{ "build", "tmpdir", 0, "DIR", "what is only needed meanwhile lies there" },
 	{ "push", "zstd", 0, NULL, "docker://: compress by zstd, which old runtimes do not read, not by gzip" },
 	{ "push", "no-https", 0, NULL, "this registry has no TLS" },

@@ -20,9 +20,9 @@
 enum {
 	BLOCK = 512,
 	NAME_BYTES = 100,
-	ID_MAX = 07777777,    /* what seven octal digits hold */
+	ID_FITS = 07777777,    /* what seven octal digits hold */
 };
-#define SIZE_MAX_OCTAL ((uint64_t)077777777777) /* eleven */
+#define SIZE_FITS ((uint64_t)077777777777) /* eleven */
 
 /* A header block. Texts end with NUL, or with their field. */
 struct header {
@@ -105,9 +105,9 @@ static void set_text(struct strbuf *pax, const char *key, char field[NAME_BYTES]
 
 static void set_id(struct strbuf *pax, const char *key, char field[8], uint32_t id)
 {
-	if (id > ID_MAX)
+	if (id > ID_FITS)
 		add_number(pax, key, id);
-	octal(field, 8, id > ID_MAX ? 0 : id);
+	octal(field, 8, id > ID_FITS ? 0 : id);
 }
 
 static int put_pax(struct tar_put *t, const struct strbuf *pax, struct berth_err *err)
@@ -154,12 +154,12 @@ static void set_numbers(struct strbuf *pax, struct header *h, const struct flat_
 	octal(h->mode, sizeof(h->mode), st->st_mode & 07777);
 	set_id(pax, "uid", h->uid, st->st_uid);
 	set_id(pax, "gid", h->gid, st->st_gid);
-	if (size > SIZE_MAX_OCTAL)
+	if (size > SIZE_FITS)
 		add_number(pax, "size", (int64_t)size);
-	octal(h->size, sizeof(h->size), size > SIZE_MAX_OCTAL ? 0 : size);
-	if (mtime < 0 || (uint64_t)mtime > SIZE_MAX_OCTAL)
+	octal(h->size, sizeof(h->size), size > SIZE_FITS ? 0 : size);
+	if (mtime < 0 || (uint64_t)mtime > SIZE_FITS)
 		add_number(pax, "mtime", mtime);
-	octal(h->mtime, sizeof(h->mtime), mtime < 0 || (uint64_t)mtime > SIZE_MAX_OCTAL ? 0 : (uint64_t)mtime);
+	octal(h->mtime, sizeof(h->mtime), mtime < 0 || (uint64_t)mtime > SIZE_FITS ? 0 : (uint64_t)mtime);
 	octal(h->major, sizeof(h->major), device ? major(st->st_rdev) : 0);
 	octal(h->minor, sizeof(h->minor), device ? minor(st->st_rdev) : 0);
 }
