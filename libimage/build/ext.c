@@ -24,7 +24,10 @@ enum {
 	MAGIC_AT = 1024 + 56, MAGIC = 0xef53, /* FORMAT: linux/fs/ext4/ext4.h, s_magic */
 	SMALLEST_INODE = 128,
 };
-#define BYTES_MAX ((uint64_t)1 << 40) /* LIMIT: of all files, holes too; as flat.h */
+/* LIMIT: of all files, holes too: a thousand times the image, as flat.h has it of layers, and 1 TiB. */
+#define BYTES_MAX ((uint64_t)1 << 40)
+#define BYTES_RATIO ((uint64_t)1000)
+#define BYTES_LEAST ((uint64_t)1 << 30)
 
 struct walk {
 	ext2_filsys fs;
@@ -33,7 +36,7 @@ struct walk {
 	char **first;	 /* of each inode: where it was; only of what may come again */
 	uint32_t inodes;
 	unsigned int depth;
-	uint64_t bytes;
+	uint64_t bytes_left;
 	char *buf;	 /* of PIECE bytes */
 };
 
@@ -258,9 +261,9 @@ static int feed_file(struct walk *w, ext2_ino_t ino, uint64_t size, struct berth
 	errcode_t rc;
 	int ret;
 
-	if (size > BYTES_MAX - w->bytes)
-		return damaged(w, "files of more bytes than an image may have", err);
-	w->bytes += size;
+	if (size > w->bytes_left)
+		return damaged(w, "files of more bytes than such an image may have", err);
+	w->bytes_left -= size;
 	rc = ext2fs_file_open(w->fs, ino, 0, &file);
 	if (rc != 0)
 		return failed(w, rc, "a file that cannot be read", err);
@@ -438,6 +441,9 @@ int ext_feed(int fd, uint64_t at, uint64_t size, struct flat *f, struct berth_er
 	if (check_super(&w, size, err) < 0)
 		return -1;
 	w.inodes = w.fs->super->s_inodes_count;
+	w.bytes_left = size > BYTES_MAX / BYTES_RATIO ? BYTES_MAX : size * BYTES_RATIO;
+	if (w.bytes_left < BYTES_LEAST)
+		w.bytes_left = BYTES_LEAST;
 	w.first = calloc((size_t)w.inodes + 1, sizeof(*w.first));
 	w.buf = malloc(PIECE);
 	if (!w.first || !w.buf)
