@@ -89,6 +89,9 @@ int write_fail(const struct writer *w, int rc, const char *what, struct berth_er
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot %s", what);
 	case SQFS_ERROR_IO:
 		return berth_fail(err, BERTH_ESYS, w->out.sys ? w->out.sys : EIO, "cannot %s", what);
+	case SQFS_ERROR_COMPRESSOR:
+		/* It has no reason to fail but that it has no room. */
+		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot %s", what);
 	case SQFS_ERROR_OVERFLOW:
 		return berth_fail(err, BERTH_ESYS, EOVERFLOW, "cannot %s", what);
 	case SQFS_ERROR_UNSUPPORTED:

@@ -7,6 +7,7 @@
 #include <sqfs/block.h>
 #include <sqfs/block_writer.h>
 #include <sqfs/compressor.h>
+#include <sqfs/error.h>
 #include <sqfs/frag_table.h>
 #include <sqfs/id_table.h>
 #include <sqfs/inode.h>
@@ -88,6 +89,8 @@ int writer_open(struct writer *w, struct berth_err *err)
 	desc.tbl = w->frags;
 	desc.file = &w->out.base;
 	rc = sqfs_block_processor_create_ex(&desc, &w->proc);
+	if (rc == SQFS_ERROR_INTERNAL) /* pthread_create() failed, for want of memory or of a number */
+		return berth_fail(err, BERTH_ESYS, EAGAIN, "cannot start the workers");
 	return rc != 0 ? write_fail(w, rc, "start the workers", err) : 0;
 }
 

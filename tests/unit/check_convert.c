@@ -2,9 +2,13 @@
 /* check_convert.c - layers that end in the middle, whatever was written of them (libimage/build/convert.h). */
 #include "config.h"
 
+#include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
@@ -74,6 +78,44 @@ START_TEST(ends_early)
 }
 END_TEST
 
+static uint64_t space(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+
+	ck_assert(f && fscanf(f, "%lu", &pages) == 1 && fclose(f) == 0);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Wherever memory runs out, that is what is said, not that there is a mistake in Berth or in the image. */
+START_TEST(no_memory)
+{
+	cleanup(strbuf_done) struct strbuf tar = STRBUF_INIT;
+	int refused = 0;
+
+	if (FILTER_SANITIZED)
+		return; /* they have the address space for themselves */
+	put_file(&tar, "bin/sh", 100000);
+	put_file(&tar, "data", 3000000);
+	for (uint64_t mib = 0; mib < 80; mib += 2) {
+		struct rlimit was, now;
+		struct berth_err err = BERTH_ERR_INIT;
+		struct convert_result res;
+		int rc;
+
+		ck_assert_int_eq(getrlimit(RLIMIT_AS, &was), 0);
+		now = (struct rlimit){ .rlim_cur = space() + (mib << 20), .rlim_max = was.rlim_max };
+		(void)setrlimit(RLIMIT_AS, &now);
+		rc = convert(&tar, &res, &err);
+		(void)setrlimit(RLIMIT_AS, &was);
+		refused += rc < 0;
+		ck_assert_msg(rc == 0 || (err.code == BERTH_ESYS && (err.sys == ENOMEM || err.sys == EAGAIN)),
+			      "%d MiB: %d %s", (int)mib, err.code, err.text);
+	}
+	ck_assert_int_gt(refused, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *c = tcase_create("convert");
@@ -82,5 +124,6 @@ int main(void)
 	(void)mallopt(M_PERTURB, 0xa5);
 	tcase_set_timeout(c, 120);
 	tcase_add_test(c, ends_early);
+	tcase_add_test(c, no_memory);
 	return unit_run("convert", c);
 }
