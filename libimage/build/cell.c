@@ -59,6 +59,11 @@ enum {
 	 * for threads without using it.
 	 */
 	CELL_SPACE_MIB = 8192,
+	/*
+	 * LIMIT: bytes of a file, MiB: twice what flat.h lets an image hold. One that was taken over cannot make
+	 * one of 8 EiB, all holes, that its parent then hashes for years.
+	 */
+	CELL_FILE_MIB = 2 << 20,
 };
 
 static int by_number(const void *a, const void *b)
@@ -99,6 +104,19 @@ static int close_first(struct berth_err *err)
 	return null < 0 ? berth_fail(err, BERTH_ESYS, errno, "cannot open '/dev/null'") : 0;
 }
 
+/* What the user has set lower stays as it is. */
+static void lower(__rlimit_resource_t what, rlim_t mib)
+{
+	struct rlimit l;
+
+	if (getrlimit(what, &l) < 0)
+		return;
+	if (l.rlim_cur > mib << 20)
+		l.rlim_cur = mib << 20;
+	l.rlim_max = l.rlim_cur;
+	(void)setrlimit(what, &l);
+}
+
 static int shut_in(pid_t parent, struct berth_err *err)
 {
 	const struct filter_rules rules = {
@@ -106,7 +124,7 @@ static int shut_in(pid_t parent, struct berth_err *err)
 		.data = allowed_data, .ndata = ARRAY_SIZE(allowed_data),
 		.one = allowed_one, .none = ARRAY_SIZE(allowed_one),
 	};
-	const struct rlimit none = { 0, 0 }, space = { (rlim_t)CELL_SPACE_MIB << 20, (rlim_t)CELL_SPACE_MIB << 20 };
+	const struct rlimit none = { 0, 0 };
 
 	/* Whoever started it sees to Ctrl-C and the like, and it ends with him. */
 	(void)signal(SIGINT, SIG_IGN);
@@ -119,9 +137,9 @@ static int shut_in(pid_t parent, struct berth_err *err)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot shut the converter in");
 	if (getppid() != parent)
 		return berth_fail(err, BERTH_ESYS, ESRCH, "cannot shut the converter in");
-	/* ASan's shadow takes terabytes; a hard limit that is lower already stays. */
-	if (!FILTER_SANITIZED)
-		(void)setrlimit(RLIMIT_AS, &space);
+	lower(RLIMIT_FSIZE, CELL_FILE_MIB);
+	if (!FILTER_SANITIZED) /* ASan's shadow takes terabytes */
+		lower(RLIMIT_AS, CELL_SPACE_MIB);
 	return filter_install(&rules, err);
 }
 

@@ -217,13 +217,22 @@ static int writes_much(void *arg, void *reply, struct berth_err *err)
 	return fd_pwrite_full(*(int *)arg, "much", 4, 10) < 0 ? berth_fail(err, BERTH_ESYS, errno, "file") : 0;
 }
 
+static int makes_holes(void *arg, void *reply, struct berth_err *err)
+{
+	struct reply *r = reply;
+
+	(void)err;
+	r->number = ftruncate(*(int *)arg, INT64_MAX / 2) < 0 ? (uint64_t)errno : 0;
+	return 0;
+}
+
 /* A limit is an error, not a death that looks as if the image had caused it. */
 START_TEST(file_size)
 {
 	struct rlimit was, few = { .rlim_cur = 10 };
 	cleanup_close int fd = memfd_create("file", MFD_CLOEXEC);
 	struct berth_err err = BERTH_ERR_INIT;
-	struct reply r;
+	struct reply r = { 0 };
 	int rc;
 
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
@@ -235,6 +244,8 @@ START_TEST(file_size)
 	(void)setrlimit(RLIMIT_FSIZE, &was);
 	ck_assert_int_eq(rc, -1);
 	ck_assert_msg(err.code == BERTH_ESYS && err.sys == EFBIG, "%s", err.text);
+	ck_assert_int_eq(run(makes_holes, &fd, &fd, 1, &r, &err), 0);
+	ck_assert_uint_eq(r.number, EFBIG);
 }
 END_TEST
 
