@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 
 enum {
 	HELPER_MAX_MS = 60 * 1000,     /* LIMIT: it may ask the user to unlock something */
+	HELPER_STAY_MS = 5 * 1000,     /* LIMIT: after its answer there is nothing left for it to do */
 	HELPER_ANSWER_MAX = 64 * 1024, /* LIMIT: bytes; a token has a few KiB */
 };
 
@@ -122,12 +124,14 @@ static int converse(struct talk *t, const char *text)
 	}
 }
 
-/* Its exit status, when it has closed its output; one that stays does not stay long. */
+/* Its exit status, when it has closed its output; one that stays, or that nobody waits for, is killed. */
 static int reap(struct talk *t, bool kill_it)
 {
+	cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, t->pid, 0);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 	int status = 0;
 
-	if (kill_it)
+	if (kill_it || poll(&p, 1, HELPER_STAY_MS) <= 0)
 		(void)kill(t->pid, SIGKILL);
 	while (waitpid(t->pid, &status, 0) < 0 && errno == EINTR)
 		;

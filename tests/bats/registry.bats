@@ -219,6 +219,10 @@ E2
 	printf '#!/bin/sh\nhead -c 100000 /dev/zero\n' >"$SCRATCH/home/bin/docker-credential-test"
 	run with_helper "$GET" -n -a "$CONFIG" manifest "$BAD" token 1
 	assert_failure 6
+	# one that has answered and does not end is ended
+	printf '#!/bin/sh\ncat >/dev/null\nexec sleep 1000 >/dev/null\n' >"$SCRATCH/home/bin/docker-credential-test"
+	run with_helper "$GET" -n -a "$CONFIG" manifest "$BAD" token 1
+	assert_failure 3 'docker-credential-test get failed'
 }
 
 @test "manifests by tag and by digest, indexes, and what is not there" {
