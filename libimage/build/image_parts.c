@@ -8,6 +8,7 @@
 
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
+#include "libimage/build/layered.h"
 #include "libimage/build/layout_out.h"
 #include "libimage/build/scratch.h"
 #include "libimage/build/tarball.h"
@@ -44,8 +45,8 @@ static int set_arch(struct basis *o, const struct region *r, struct berth_err *e
 /* An image of no registry: what 'run' would start, with the environment that comes with it. */
 static int set_command(struct basis *o, const struct region *r, struct berth_err *err)
 {
-	static const char *const programs[] = { "/.singularity.d/actions/run", "/.singularity.d/runscript" };
-	const char *program = "/bin/sh";
+	static const char *const programs[] = { SINGULARITY_D_ACTION, SINGULARITY_D_RUNSCRIPT };
+	const char *program = NULL;
 	char byte;
 
 	for (size_t i = ARRAY_SIZE(programs); i-- > 0;) {
@@ -56,10 +57,14 @@ static int set_command(struct basis *o, const struct region *r, struct berth_err
 		if (n > 0)
 			program = programs[i];
 	}
-	strlist_add(&o->config.cmd, program);
+	if (program)
+		strlist_add(&o->config.entrypoint, program);
+	else
+		strlist_add(&o->config.cmd, "/bin/sh");
 	strlist_add(&o->config.env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	o->config.created_s = -1;
-	return strlist_ok(&o->config.cmd) && strlist_ok(&o->config.env) ? 0 : no_memory(err);
+	return strlist_ok(&o->config.entrypoint) && strlist_ok(&o->config.cmd) && strlist_ok(&o->config.env)
+		? 0 : no_memory(err);
 }
 
 static int make_config(struct basis *o, const struct region *r, const struct make_options *opt,

@@ -15,7 +15,7 @@
 #include "libimage/sif/sif.h"
 
 /* Changes whenever the same layers and options become other bytes than before. */
-enum { LAYERED_VERSION = 1 };
+enum { LAYERED_VERSION = 2 };
 
 /* What the SIF file is made of beside the layers. */
 struct parts {
@@ -23,6 +23,7 @@ struct parts {
 	struct convert_extra extra[SINGULARITY_D_ENTRIES];
 	struct strbuf inspect, config;
 	struct convert_object object[3];
+	size_t nextra, nobject;
 };
 
 static void parts_done(struct parts *p)
@@ -65,6 +66,16 @@ static void take_entries(struct parts *p)
 	}
 }
 
+/*
+ * Is it a SIF image that was made an image of layers (image_parts.c)? Then its own /.singularity.d is among
+ * the files, and one that started what the config says would start itself.
+ */
+static bool is_at_home(const struct oci_config *c)
+{
+	return c->entrypoint.n == 1 && c->cmd.n == 0 && (strcmp(c->entrypoint.v[0], SINGULARITY_D_ACTION) == 0 ||
+							 strcmp(c->entrypoint.v[0], SINGULARITY_D_RUNSCRIPT) == 0);
+}
+
 static int make_parts(const struct layered *image, const struct layered_options *opt, struct parts *p,
 		      struct berth_err *err)
 {
@@ -76,13 +87,22 @@ static int make_parts(const struct layered *image, const struct layered_options 
 		.built_s = opt->squash.epoch >= 0 ? opt->squash.epoch : c->created_s,
 	};
 
-	if (singularity_d_make(&src, &p->d, err) < 0 || singularity_d_inspect(&p->d, &p->inspect, err) < 0 ||
-	    oci_config_format_run(c, &p->config, err) < 0)
+	if (oci_config_format_run(c, &p->config, err) < 0)
+		return -1;
+	if (is_at_home(c)) {
+		p->object[p->nobject++] = (struct convert_object){
+			SIF_JSON, "oci-config.json", p->config.text, p->config.len,
+		};
+		return 0;
+	}
+	if (singularity_d_make(&src, &p->d, err) < 0 || singularity_d_inspect(&p->d, &p->inspect, err) < 0)
 		return -1;
 	take_entries(p);
 	p->object[0] = (struct convert_object){ SIF_DEFFILE, "", p->d.deffile.text, p->d.deffile.len };
 	p->object[1] = (struct convert_object){ SIF_JSON, "inspect-metadata.json", p->inspect.text, p->inspect.len };
 	p->object[2] = (struct convert_object){ SIF_JSON, "oci-config.json", p->config.text, p->config.len };
+	p->nobject = ARRAY_SIZE(p->object);
+	p->nextra = p->d.n;
 	return 0;
 }
 
@@ -98,9 +118,9 @@ int layered_start(struct cell *c, const struct layered *image, int out_fd, const
 	if (make_parts(image, opt, &p, err) < 0)
 		return -1;
 	job.extra = p.extra;
-	job.nextra = p.d.n;
+	job.nextra = p.nextra;
 	job.object = p.object;
-	job.nobject = ARRAY_SIZE(p.object);
+	job.nobject = p.nobject;
 	job.arch = sif_arch_code(image->config->platform.architecture);
 	if (!job.arch && !opt->bare && image->config->platform.architecture[0] != '\0')
 		return berth_fail(err, BERTH_EIMAGE, 0, "the image is for a machine that SIF has no word for: %s",

@@ -32,6 +32,13 @@ struct layered_options {
 	bool bare; /* a squashfs file, without SIF around it */
 };
 
+/*
+ * What an image of layers has as its only entrypoint that was made of a SIF image: such a one gets no
+ * /.singularity.d but the one it has.
+ */
+#define SINGULARITY_D_ACTION "/.singularity.d/actions/run"
+#define SINGULARITY_D_RUNSCRIPT "/.singularity.d/runscript"
+
 /* How an image is made, as a word: whatever changes a byte of it. Part of the name it has in a store. */
 enum { LAYERED_HOW_SIZE = 96 };
 void layered_how(const struct layered_options *opt, char out[LAYERED_HOW_SIZE]);

@@ -125,6 +125,28 @@ listing()
 	done
 }
 
+@test "what an image runs it still runs when it comes back from layers" {
+	cp "$ROOM_SIF" a.sif
+	chmod 0644 a.sif
+	build oci:b a.sif
+	build c.sif oci:b
+	build docker-archive:d.tar c.sif
+	build e.sif docker-archive:d.tar
+	for image in a.sif c.sif e.sif; do
+		run berth_here run $image 1 2
+		assert_success "runscript: 1,2,"
+	done
+	# no file of it was made anew
+	cmp <(berth_here -q export c.sif) <(berth_here -q export e.sif)
+	cmp <(berth_here -q export a.sif | tar -t) <(berth_here -q export e.sif | tar -t)
+	# one that has no runscript starts a shell, as an image of Docker's does
+	here mkdir -p plain/bin
+	cp "$ROOM_DIR"/bin/sh plain/bin/
+	build oci:f plain
+	build g.sif oci:f
+	berth_here inspect --runscript g.sif | grep -q /bin/sh
+}
+
 @test "the same bytes again, packed or not, from a file or a pipe; and compressed as asked" {
 	tree "$SCRATCH/work/src"
 	build a.sif src

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # sif-apptainer.bats - SIF files go both ways: what berth made or changed is listed, inspected, run, signed
 # and verified by Apptainer, and what Apptainer made or changed by berth, with the same words.
-# Needs: root (to become ada), a Debian mirror, mmdebstrap, mksquashfs, python3.
+# Needs: root (to become ada), a Debian mirror, mmdebstrap, mksquashfs, python3, docker-registry.
 load ../harness/common
 load rooms
 # shellcheck source=tests/harness/sid.sh
 . "$HARNESS/sid.sh"
+# shellcheck source=tests/harness/registry.sh
+. "$HARNESS/registry.sh"
 
 setup_file()
 {
 	need_login
-	need_command mmdebstrap mksquashfs python3
+	need_command mmdebstrap mksquashfs python3 docker-registry
 	rooms_make
 	SID_ROOT=$(sid_make)
 	export SID_ROOT
@@ -268,4 +270,29 @@ verifies()
 	done
 	same inspect -l ce.sif
 	same inspect -d ce.sif
+}
+
+@test "SIF files go through a registry from either to the other, and images that were built run there" {
+	registry_up "$(mkdir "$SCRATCH/reg" && echo "$SCRATCH/reg")"
+	mkdir "$SCRATCH/work"
+	chown "$CLUSTER_UID" "$SCRATCH/work"
+	cp "$ROOM_SIF" work/a.sif
+	chmod 0644 work/a.sif
+	ours -q push --no-https work/a.sif "oras://$REGISTRY/x/ours:1"
+	theirs pull --no-https work/b.sif "oras://$REGISTRY/x/ours:1"
+	cmp work/a.sif work/b.sif
+	theirs push -U --no-https work/a.sif "oras://$REGISTRY/x/theirs:1"
+	ours -q pull --no-https work/c.sif "oras://$REGISTRY/x/theirs:1"
+	cmp work/a.sif work/c.sif
+	# from a directory through an archive of OCI and back
+	ours -q build oci-archive:work/d.tar work/a.sif
+	ours -q build work/e.sif oci-archive:work/d.tar
+	ours -q build -s work/f.dir work/e.sif
+	for image in work/e.sif work/f.dir; do
+		run theirs run "$image" a b
+		assert_success "runscript: a,b,"
+		run ours run "$image" a b
+		assert_success "runscript: a,b,"
+	done
+	registry_down "$SCRATCH/reg"
 }
