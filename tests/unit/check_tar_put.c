@@ -54,7 +54,8 @@ static ssize_t take(void *arg, void *buf, size_t n, struct berth_err *err)
 
 	(void)err;
 	n = n < left ? n : left;
-	memcpy(buf, b->text.text + b->at, n);
+	if (n > 0)
+		memcpy(buf, b->text.text + b->at, n);
 	b->at += n;
 	return (ssize_t)n;
 }
