@@ -23,6 +23,7 @@
 #include "launcher/cli/status.h"
 #include "launcher/view/reference.h"
 #include "launcher/view/spec.h"
+#include "libimage/base/capture.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/fd.h"
@@ -177,7 +178,7 @@ int cmd_doctor(int argc, char **argv)
 	cleanup(findings_done) struct findings found = { 0 };
 	struct berth_err err = BERTH_ERR_INIT;
 	cleanup(room_spec_done) struct room_spec spec = ROOM_SPEC_INIT;
-	cleanup_close int held = -1;
+	cleanup(capture_end) struct capture got = CAPTURE_INIT;
 	bool json = false, told = false;
 	const char *image = NULL;
 	int c;
@@ -199,7 +200,7 @@ int cmd_doctor(int argc, char **argv)
 	}
 	image = argv[optind];
 	if (image && reference_is_fetched(image)) {
-		if (resolve_image(image, &spec, &held, &told, &err) < 0)
+		if (resolve_image(image, &spec, &got, &told, &err) < 0)
 			return told ? status_of(err.code) : cli_fail("doctor", &err);
 		image = spec.image;
 	}

@@ -31,6 +31,7 @@
 #include "launcher/room/terminal.h"
 #include "launcher/view/options.h"
 #include "launcher/view/reference.h"
+#include "libimage/base/capture.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 #include "libimage/base/log.h"
@@ -46,7 +47,7 @@ struct job {
 	struct room_stamps stamps;
 	int report;  /* of room_begin() */
 	bool told;   /* the error is another's, who prints it: a rank, or berth-image */
-	int held;    /* an image of the store, until the room has it open */
+	struct capture got; /* what keeps the image of a registry there until the room has it open */
 	int argc;    /* of the words after the flags: image and the program's */
 	char **argv;
 };
@@ -54,7 +55,7 @@ struct job {
 static void job_done(struct job *j)
 {
 	room_spec_done(&j->spec);
-	cleanup_close_fn(&j->held);
+	capture_end(&j->got);
 }
 
 static int no_memory(struct berth_err *err)
@@ -78,7 +79,7 @@ static void fill_place(struct room_spec *spec)
 static int set_image(struct job *j, const char *text, struct berth_err *err)
 {
 	if (reference_is_fetched(text))
-		return resolve_image(text, &j->spec, &j->held, &j->told, err);
+		return resolve_image(text, &j->spec, &j->got, &j->told, err);
 	return image_path(text, j->spec.cwd, &j->spec.image, err);
 }
 
@@ -192,6 +193,7 @@ static int enter(struct job *j, const char *program, struct strlist *env, struct
 		j->told = start.join.told;
 		return -1;
 	}
+	capture_end(&j->got);
 	j->report = start.report;
 	if (spec->no_umask)
 		(void)umask(022);
@@ -322,7 +324,7 @@ static int shell_job(struct job *j, struct berth_err *err)
 
 static int act(int argc, char **argv, int words, int (*run)(struct job *j, struct berth_err *err))
 {
-	cleanup(job_done) struct job j = { .spec = ROOM_SPEC_INIT, .held = -1 };
+	cleanup(job_done) struct job j = { .spec = ROOM_SPEC_INIT, .got = CAPTURE_INIT };
 	struct berth_err err = BERTH_ERR_INIT;
 	int rc;
 

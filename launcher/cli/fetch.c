@@ -157,22 +157,21 @@ void fetch_done(struct fetch *f)
 	cleanup_close_fn(&f->cancel_fd);
 }
 
-/* What nobody keeps has no name to be run by. */
+/* What nobody keeps is nothing that others could open later. */
 static int refuse_no_store(const char *text, const struct fetch_options *o, struct berth_err *err)
 {
 	if (!o->disable_cache && !setting_on("DISABLE_CACHE", NULL))
 		return 0;
-	berth_fail(err, BERTH_EUSAGE, 0, "'%.150s' runs from the store, which --disable-cache, or a variable "
-		   "DISABLE_CACHE, keeps it out of", text);
-	return berth_hint(err, "leave that out, or make a file: berth pull --disable-cache FILE.sif %.80s", text);
+	berth_fail(err, BERTH_EUSAGE, 0, "'%.150s' is used from the store, which a variable DISABLE_CACHE keeps it "
+		   "out of", text);
+	return berth_hint(err, "unset it, or make a file: berth pull --disable-cache FILE.sif %.80s", text);
 }
 
-/* It goes through a pipe as a line. */
-static int check_path(const char *path, struct berth_err *err)
+int fetch_check_path(const char *path, struct berth_err *err)
 {
 	if (path && !strchr(path, '\n'))
 		return 0;
-	return berth_fail(err, BERTH_EUSAGE, 0, "the store's name has a newline in it");
+	return berth_fail(err, BERTH_EUSAGE, 0, "the name of the directory for images has a newline in it");
 }
 
 int fetch_to_store(const char *text, const struct fetch_options *o, int *ret_fd, char **ret_path,
@@ -187,5 +186,5 @@ int fetch_to_store(const char *text, const struct fetch_options *o, int *ret_fd,
 		return -1;
 	if (pull_to_store(&f.pull, ret_fd, ret_path, &res, err) < 0)
 		return berth_context(err, "'%.150s'", text);
-	return check_path(*ret_path, err);
+	return fetch_check_path(*ret_path, err);
 }

@@ -65,6 +65,9 @@ int fetch_refuse(const struct image_ref *ref, const char *text, struct berth_err
 int fetch_open(struct fetch *f, const struct image_ref *ref, const struct fetch_options *o, struct berth_err *err);
 void fetch_done(struct fetch *f);
 
+/* It is told as a line. Fails: BERTH_EUSAGE it has a newline. */
+int fetch_check_path(const char *path, struct berth_err *err);
+
 /*
  * All of it: the image 'text' as a file of the store, *ret_path, which is not removed as long as *ret_fd is
  * open. Both are the caller's. Fails: BERTH_EUSAGE, also where there shall be no store; as pull.h.

@@ -4,7 +4,6 @@
 #include "paths.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -15,7 +14,6 @@
 #include "libimage/base/capture.h"
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
-#include "libimage/base/fd.h"
 
 /* It printed no file. */
 static int refused(const char *reference, int status, bool *told, struct berth_err *err)
@@ -28,20 +26,10 @@ static int refused(const char *reference, int status, bool *told, struct berth_e
 			  "'%.150s' did not become a file", reference);
 }
 
-static int open_held(const char *path, int *ret_held, struct berth_err *err)
-{
-	*ret_held = fd_open_user(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	if (*ret_held < 0)
-		return berth_fail(err, BERTH_ENOTFOUND, errno, "cannot open image '%.200s'", path);
-	fd_hold(*ret_held);
-	return 0;
-}
-
-int resolve_image(const char *reference, struct room_spec *spec, int *ret_held, bool *told,
+int resolve_image(const char *reference, struct room_spec *spec, struct capture *ret, bool *told,
 		  struct berth_err *err)
 {
 	cleanup(strlist_done) struct strlist words = STRLIST_INIT;
-	cleanup(capture_end) struct capture c = CAPTURE_INIT;
 	int rc;
 
 	strlist_add(&words, persona()->name);
@@ -60,14 +48,14 @@ int resolve_image(const char *reference, struct room_spec *spec, int *ret_held, 
 	strlist_add(&words, reference);
 	if (!strlist_ok(&words))
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot ask for '%.200s'", reference);
-	rc = capture_begin(BERTH_LIBEXEC "/berth-image", words.v, &c, err);
+	rc = capture_begin(BERTH_LIBEXEC "/berth-image", words.v, ret, err);
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return refused(reference, c.status, told, err);
+		return refused(reference, ret->status, told, err);
 	free(spec->image);
-	spec->image = strdup(c.line);
+	spec->image = strdup(ret->line);
 	if (!spec->image)
 		return berth_fail(err, BERTH_ESYS, ENOMEM, "cannot keep the image's name");
-	return open_held(spec->image, ret_held, err);
+	return 0;
 }

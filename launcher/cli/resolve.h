@@ -10,14 +10,15 @@
 #include <stdbool.h>
 
 struct berth_err;
+struct capture;
 struct room_spec;
 
 /*
- * spec->image becomes the file in the store. *ret_held is the caller's, and keeps the file from being
- * removed before the room has it open.
+ * spec->image becomes the file in the store, or with --disable-cache another, which is there until
+ * capture_end(ret): by then the room has it open.
  * Fails: as berth-image does, which has told why if *told.
  */
-int resolve_image(const char *reference, struct room_spec *spec, int *ret_held, bool *told,
+int resolve_image(const char *reference, struct room_spec *spec, struct capture *ret, bool *told,
 		  struct berth_err *err);
 
 #endif

@@ -367,7 +367,7 @@ const struct option_row option_rows[] = {
 	  FACE_HERE | FACE_FETCH, set_no_https },
 	{ "authfile", NULL, 0, "FILE", "docker://: take logins from there, not from Docker's file", "AUTHFILE",
 	  "AUTH_FILE", FACE_HERE | FACE_FETCH, set_authfile },
-	{ "disable-cache", NULL, 0, NULL, "docker://: refused, since what runs is in the store", "DISABLE_CACHE", NULL,
+	{ "disable-cache", NULL, 0, NULL, "docker://: run a file that is gone afterwards, not one of the store", "DISABLE_CACHE", NULL,
 	  FACE_HERE | FACE_FETCH, set_disable_cache },
 	{ "verbose", NULL, 'v', NULL, "say what happens and how long it takes", "VERBOSE", NULL,
 	  FACE_CLI | FACE_ENV | FACE_STEP, set_verbose },

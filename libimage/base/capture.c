@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #include "libimage/base/cleanup.h"
 #include "libimage/base/err.h"
 
-/* Where 0, 1 or 2 are closed, a pipe's ends must not lie there: they would overwrite each other. */
+/* Where 0, 1 or 2 are closed, a pair's ends must not lie there: they would overwrite each other. */
 static int move_up(int *fd)
 {
 	int up;
@@ -27,16 +28,17 @@ static int move_up(int *fd)
 	return up < 0 ? -1 : 0;
 }
 
-static int make_pipe(int *ret_out, int *ret_in)
+/* A socket pair, since one end of that can be shut down whoever else has inherited it. */
+static int make_pair(int *ret_one, int *ret_other)
 {
 	int p[2], rc;
 
-	if (pipe2(p, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0)
 		return -1;
-	*ret_out = p[0];
-	*ret_in = p[1];
-	rc = move_up(ret_out);
-	return move_up(ret_in) < 0 ? -1 : rc;
+	*ret_one = p[0];
+	*ret_other = p[1];
+	rc = move_up(ret_one);
+	return move_up(ret_other) < 0 ? -1 : rc;
 }
 
 /* posix_spawn's functions return the error; the first one that fails counts. */
@@ -108,7 +110,7 @@ int capture_begin(const char *program, char *const argv[], struct capture *ret, 
 	int rc;
 
 	*ret = (struct capture)CAPTURE_INIT;
-	if (make_pipe(&in, &hold) < 0 || make_pipe(&from, &out) < 0)
+	if (make_pair(&in, &hold) < 0 || make_pair(&from, &out) < 0)
 		return berth_fail(err, BERTH_ESYS, errno, "cannot start '%s'", program);
 	rc = run(program, argv, in, out, &ret->pid);
 	if (rc) {
@@ -129,19 +131,30 @@ int capture_begin(const char *program, char *const argv[], struct capture *ret, 
 	return 0;
 }
 
+/* Not our child: its end closes the other end of its standard input. */
+static void see_end(int hold)
+{
+	char c;
+
+	while (read(hold, &c, 1) < 0 && errno == EINTR)
+		;
+}
+
 void capture_end(struct capture *c)
 {
 	int status;
 
-	cleanup_close_fn(&c->hold);
 	if (c->pid < 0)
 		return;
+	(void)shutdown(c->hold, SHUT_WR);
 	while (waitpid(c->pid, &status, 0) < 0) {
 		if (errno == EINTR)
 			continue;
-		status = -1; /* who ignores SIGCHLD has no children to wait for */
+		status = -1;
+		see_end(c->hold); /* who ignores SIGCHLD has no children to wait for, nor has a fork of who began */
 		break;
 	}
+	cleanup_close_fn(&c->hold);
 	c->status = status;
 	c->pid = -1;
 }

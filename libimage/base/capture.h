@@ -31,7 +31,7 @@ struct capture {
  */
 int capture_begin(const char *program, char *const argv[], struct capture *ret, struct berth_err *err);
 
-/* Its standard input ends; wait for its end. May be called twice. */
+/* Its standard input ends; wait for its end. May be called twice, and by a child of who began it. */
 void capture_end(struct capture *c);
 
 #endif

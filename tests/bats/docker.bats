@@ -129,15 +129,43 @@ stored() { (cd "$SCRATCH/c/cache" && find . -type f -name '*.sif' | sed -E 's/[0
 	assert_failure 255 'in an OCI layout'
 	run as_puller berth exec "$TINY:1"
 	assert_failure 1 'no program given'
-	run as_puller berth exec --disable-cache "$TINY:1" true
-	assert_failure 1 'runs from the store'
+	run as_puller env SINGULARITY_DISABLE_CACHE=yes berth inspect "$TINY:1"
+	assert_failure 1 'used from the store'
 	assert_output 'berth pull --disable-cache'
-	run as_puller env SINGULARITY_DISABLE_CACHE=yes berth exec "$TINY:1" true
-	assert_failure 1 'runs from the store'
 	run as_puller berth exec --disable-cache "$ROOM_SIF" true
 	assert_success ""
 	[ "$(asked 'blobs')" -eq 0 ] || fail "something was downloaded"
 	[ -z "$(stored)" ]
+}
+
+@test "--disable-cache: a file of its user's alone, which is gone once it is open" {
+	local look=$SCRATCH/look word
+
+	mkdir "$SCRATCH/t" && chown "$CLUSTER_UID" "$SCRATCH/t"
+	# builtins only, so that a child is one that the program did not make
+	cat >"$look" <<-EOF
+		#!/bin/sh
+		for s in /proc/[0-9]*/status; do
+			while read -r a b; do [ "\$a \$b" != "PPid: \$\$" ] || echo "a child: \$s"; done <"\$s"
+		done 2>/dev/null
+		ls -A $SCRATCH/t
+		cat /opt/upper
+	EOF
+	chmod 0755 "$SCRATCH" "$look"
+	for word in "" --pid --join --fakeroot; do
+		# shellcheck disable=SC2086
+		run as_puller env TMPDIR="$SCRATCH/t" SINGULARITY_DISABLE_CACHE=yes \
+			berth -q exec $word -B "$SCRATCH" "$TINY:1" "$look"
+		assert_success "of the upper layer"
+	done
+	run as_puller env BERTH_TMPDIR="$SCRATCH/t" berth -q exec --disable-cache "$TINY:2" true
+	assert_failure 255 'tools/tiny:2'
+	run as_puller env BERTH_TMPDIR="$SCRATCH/t" berth -q exec --disable-cache "$TINY:1" /nowhere
+	assert_failure
+	[ -z "$(ls -A "$SCRATCH/t")" ] || fail "left: $(ls -A "$SCRATCH/t")"
+	[ -z "$(stored)" ]
+	run as_puller env TMPDIR="$SCRATCH/none" berth exec --disable-cache "$TINY:1" true
+	assert_failure 255 "$SCRATCH/none"
 }
 
 @test "T42 the store that exec makes is its user's alone, and others' are refused" {

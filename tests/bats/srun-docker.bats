@@ -114,7 +114,7 @@ getting() { pgrep -u "$CLUSTER_UID" -f ' resolve -- docker://' >/dev/null; }
 	done
 	run as_puller env BERTH_DISABLE_CACHE=1 srun --container="$TINY" touch "$SCRATCH/ran"
 	assert_failure
-	assert_output 'runs from the store'
+	assert_output 'used from the store'
 	run as_puller srun --container=oras://x/y:1 touch "$SCRATCH/ran"
 	assert_failure
 	assert_output 'in a registry'
