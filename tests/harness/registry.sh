@@ -78,6 +78,7 @@ registry_up()
 		printf '%s' "$user" >"$dir/user"
 	fi
 	registry_config "$dir" "$tls" "$user" >"$dir/config.yml"
+	: >"$dir/log"
 	docker-registry serve "$dir/config.yml" >"$dir/access" 2>"$dir/log" </dev/null 3>&- &
 	echo $! >"$dir/pid"
 	disown
