@@ -110,7 +110,7 @@ static void put_bash(const char *me)
 {
 	(void)printf("# bash completion of %s: made by '%s completion bash'\n"
 		     "_%s()\n{\n"
-		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} command='' words='' args='' verbs='' i=1\n\n"
+		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} command='' words='' args='' verbs='' said='' i=1\n\n"
 		     "\tCOMPREPLY=()\n"
 		     "\twhile ((i < COMP_CWORD)) && [[ ${COMP_WORDS[i]} == -* ]]; do ((i++)); done\n"
 		     "\t((i == COMP_CWORD)) || command=${COMP_WORDS[i]}\n"
@@ -130,7 +130,7 @@ static void put_bash(const char *me)
 		(void)printf("\t%s)\n\t\twords='", name);
 		each_option(name, bash_word);
 		if (verbs_of(name))
-			(void)printf(" %s'\n\t\tverbs='yes", verbs_of(name));
+			(void)printf("'\n\t\tverbs='%s", verbs_of(name));
 		(void)printf("'\n\t\targs='");
 		each_option(name, bash_with_arg);
 		(void)printf(" ' ;;\n");
@@ -139,12 +139,14 @@ static void put_bash(const char *me)
 	(void)printf("\tesac\n"
 		     "\t[[ -z $command ]] || for ((i++; i < COMP_CWORD; i++)); do\n"
 		     "\t\t[[ ${COMP_WORDS[i]} == -* || $verbs ]] || return # the image: what follows is the program's\n"
+		     "\t\t[[ ${COMP_WORDS[i]} == -* ]] || said=yes\n"
 		     "\t\t[[ \" $args\" == *\" ${COMP_WORDS[i]} \"* ]] || continue\n"
 		     "\t\t((i++))\n"
 		     "\t\t[[ ${COMP_WORDS[i]} != = ]] || ((i++))\n"
 		     "\t\t((i < COMP_CWORD)) || return # an argument: a file\n"
 		     "\tdone\n"
-		     "\tcase $command,$verbs,$cur in ,,* | help,,* | *,yes,* | *,,-*)\n"
+		     "\t[[ -z $verbs || $said || $cur == -* ]] || words=$verbs verbs=now\n"
+		     "\tcase $command,$verbs,$cur in ,,* | help,,* | *,now,* | *,*,-*)\n"
 		     "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\") ;;\n"
 		     "\tesac\n}\n"
 		     "complete -o default -o bashdefault -F _%s %s\n", me, me);

@@ -37,7 +37,7 @@ with_conf()
 	run with_conf "$SCRATCH/conf" berth config show
 	assert_success
 	assert_output '^# bind path: none$'
-	assert_lines 3 '# default$'
+	assert_lines 5 '# default$'
 	echo 'nonsense = 1' >"$SCRATCH/conf"
 	run with_conf "$SCRATCH/conf" berth config show
 	assert_failure 255 "unknown key 'nonsense'"
@@ -68,11 +68,11 @@ complete_words()
 	run complete_words ''
 	assert_success "$(as_user berth help | sed -n 's/^  \([a-z-]\{1,\}\) .*/\1/p' | sort)"
 	run complete_words e
-	assert_success "$(printf 'enter\nexec')"
+	assert_success "$(printf 'enter\nexec\nexport')"
 	run complete_words -v e
-	assert_success "$(printf 'enter\nexec')"
+	assert_success "$(printf 'enter\nexec\nexport')"
 	run complete_words help e
-	assert_success "$(printf 'enter\nexec')"
+	assert_success "$(printf 'enter\nexec\nexport')"
 	run complete_words --ver
 	assert_success "$(printf -- '--verbose\n--version')"
 	run complete_words exec --bi
@@ -90,6 +90,12 @@ complete_words()
 	assert_success --pwd
 	run complete_words config ''
 	assert_success show
+	run complete_words sif d
+	assert_success "$(printf 'del\ndump')"
+	run complete_words sif add --datat
+	assert_success --datatype
+	run complete_words cache clean
+	assert_success clean
 	# an image, the argument of an option, what is the program's: files
 	for words in "exec im" "exec --bind /x" "exec --bind = /x" "exec img -" "exec -v img --bi" "exec -B -"; do
 		# shellcheck disable=SC2086
@@ -138,10 +144,10 @@ offers_as_bash()
 
 	run "$1" 'berth '
 	assert_success "$(complete_words '')"
-	for words in e '-v e' 'help e' 'completion ' 'config ' 'exec --bi' 'shell --she' 'exec -v --pwd /x --bi' 'build --fo'; do
+	for words in e '-v e' 'help e' 'completion ' 'config ' 'exec --bi' 'shell --she' 'exec -v --pwd /x --bi' 'build --forc'; do
 		run "$1" "berth $words"
 		case $words in
-		e | *' e') assert_success "$(printf 'enter\nexec')" ;;
+		e | *' e') assert_success "$(printf 'enter\nexec\nexport')" ;;
 		completion*) assert_success "$(printf 'bash\nfish\nzsh')" ;;
 		config*) assert_success show ;;
 		build*) assert_success --force ;;

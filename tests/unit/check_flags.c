@@ -86,7 +86,7 @@ static const struct {
 /* What is not there must not shadow what is, and each row must say something. */
 START_TEST(absent)
 {
-	static const char *const present[] = { "exec", "run", "shell", "build", "pull", "inspect", "help" };
+	static const char *const present[] = { "exec", "run", "shell", "build", "pull", "push", "inspect", "help" };
 	struct berth_err err = BERTH_ERR_INIT;
 	char shown[40];
 
@@ -101,7 +101,7 @@ START_TEST(absent)
 	}
 	ck_assert_int_eq(absent_option(NULL, "--build-config", &err), -1);
 	ck_assert_str_ne(err.hint, "");
-	ck_assert_int_eq(absent_command("push", &err), -1);
+	ck_assert_int_eq(absent_command("search", &err), -1);
 	ck_assert_int_eq(err.code, BERTH_EUSAGE);
 	ck_assert_str_ne(err.hint, "");
 	ck_assert(strlen(err.hint) < BERTH_HINT_MAX - 1);
