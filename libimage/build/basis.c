@@ -234,7 +234,7 @@ int basis_open_file(int fd, const char *path, struct basis *ret, struct berth_er
 static int open_path(const char *path, struct basis *ret, struct berth_err *err)
 {
 	bool input = strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
-	int fd = input ? fcntl(0, F_DUPFD_CLOEXEC, 0) : fd_open_user(path, O_RDONLY | O_NOCTTY);
+	int fd = input ? fcntl(0, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : fd_open_user(path, O_RDONLY | O_NOCTTY);
 	int sys = errno;
 
 	if (fd < 0)

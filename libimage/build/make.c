@@ -76,11 +76,15 @@ static int to_tar(const struct region *r, const struct target *t, const struct m
 	cleanup(output_close) struct output out = OUTPUT_INIT;
 	struct tarball_job job = { .fd = r->fd, .at = r->at, .size = r->size, .packing = FLAT_PLAIN };
 	bool piped = strcmp(t->path, "-") == 0;
+	/* in the cell the first three are /dev/null */
+	cleanup_close int pipe_fd = piped ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
 	struct tarball_result tr;
 
+	if (piped && pipe_fd < 0)
+		return berth_fail(err, BERTH_ESYS, errno, "cannot write to standard output");
 	if (!piped && output_open(&out, t->path, 0666, opt->force, err) < 0)
 		return -1;
-	job.out_fd = piped ? STDOUT_FILENO : out.fd;
+	job.out_fd = piped ? pipe_fd : out.fd;
 	if (tarball_make(&job, opt->cancel_fd, &tr, err) < 0)
 		return -1;
 	res->bytes = tr.packed_bytes;

@@ -270,7 +270,8 @@ static struct members *members_new(const char *path, int flags, bool archive, st
 		return NULL;
 	}
 	m->archive = archive;
-	m->fd = strcmp(path, "-") == 0 ? fcntl(0, F_DUPFD_CLOEXEC, 0) : open(path, flags | O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	m->fd = strcmp(path, "-") == 0 ? fcntl(0, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+				       : open(path, flags | O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (m->fd < 0) {
 		fail_open(path, err);
 		return NULL;
