@@ -220,7 +220,7 @@ E2
 	run with_helper "$GET" -n -a "$CONFIG" manifest "$BAD" token 1
 	assert_failure 6
 	# one that has answered and does not end is ended
-	printf '#!/bin/sh\ncat >/dev/null\nexec sleep 1000 >/dev/null\n' >"$SCRATCH/home/bin/docker-credential-test"
+	printf '#!/bin/sh\ncat >/dev/null\nexec sleep 1000 </dev/null >/dev/null\n' >"$SCRATCH/home/bin/docker-credential-test"
 	run with_helper "$GET" -n -a "$CONFIG" manifest "$BAD" token 1
 	assert_failure 3 'docker-credential-test get failed'
 }
