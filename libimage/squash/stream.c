@@ -112,31 +112,38 @@ int squash_stream_xattr(struct squash_stream *s, struct tree_node *node, const c
 
 /* ---- files ------------------------------------------------------------------------------------- */
 
-/* A place in memory for the file 'node', if it may be wanted later and there is room. */
-static struct held *hold(struct squash_stream *s, struct tree_node *node)
+/*
+ * Take a place in memory for the file 'node', if it may be wanted later and there is room; else 'into' is
+ * NULL. Want of a descriptor is an error: the same files would be other bytes with it than without.
+ */
+static int hold(struct squash_stream *s, struct tree_node *node, struct berth_err *err)
 {
 	uint64_t size = (uint64_t)node->st.st_size;
-	struct held *h = &s->held[s->nheld];
+	struct held *h;
 
+	s->into = NULL;
 	if (size == 0 || s->nheld == STREAM_HELD_FILES || size > STREAM_HELD_MAX - s->held_bytes ||
 	    !startset_may_want(node))
-		return NULL;
+		return 0;
+	h = &s->held[s->nheld];
 	h->fd = memfd_create("berth-start", MFD_CLOEXEC);
 	if (h->fd < 0)
-		return NULL; /* its start will be slower, that is all */
+		return berth_fail(err, BERTH_ESYS, errno, "cannot keep a file in memory");
 	h->node = node;
 	s->nheld++;
 	s->held_bytes += size;
-	return h;
+	s->into = h;
+	return 0;
 }
 
 int squash_stream_begin(struct squash_stream *s, struct tree_node *node, struct berth_err *err)
 {
 	if (s->file)
 		return berth_fail(err, BERTH_EBUG, 0, "two files of an image are written at once");
+	if (hold(s, node, err) < 0)
+		return -1;
 	s->file = node;
 	s->come = 0;
-	s->into = hold(s, node);
 	return s->into ? 0 : writer_begin(&s->w, node, FILE_PACKED, err);
 }
 

@@ -2,7 +2,9 @@
 /* check_stream.c - images of files that stream by (libimage/squash/stream.h). */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -396,6 +398,28 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Without a descriptor there is no image, rather than another one. */
+START_TEST(no_descriptors)
+{
+	cleanup_close int out = openat(top_fd, "img", O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+	struct squash_stream *s = stream_to(out, 0, &plain);
+	struct berth_err err = BERTH_ERR_INIT;
+	struct tree_node *kept = NULL;
+	struct rlimit lim;
+
+	for (size_t i = 0; i < nfile; i++)
+		kept = strcmp(files[i]->name, "passwd") == 0 ? files[i] : kept;
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &lim), 0);
+	lim.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &lim), 0);
+	ck_assert_int_eq(squash_stream_begin(s, kept, &err), -1);
+	ck_assert_int_eq(err.sys, EMFILE);
+	lim.rlim_cur = lim.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &lim), 0);
+	(void)squash_stream_free(s);
+}
+END_TEST
+
 START_TEST(full_disk)
 {
 	cleanup_close int out = open("/dev/full", O_RDWR | O_CLOEXEC);
@@ -421,6 +445,7 @@ int main(void)
 	tcase_add_test(c, moved);
 	tcase_add_test(c, holes_and_attributes);
 	tcase_add_test(c, refused);
+	tcase_add_test(c, no_descriptors);
 	tcase_add_test(c, full_disk);
 	return unit_run("stream", c);
 }
