@@ -100,6 +100,9 @@ void writer_close(struct writer *w)
 		w->proc, w->xattrs, w->ids, w->frags, w->blocks, w->uncmp, w->cmp,
 	};
 
+	/* libsquashfs forgets the blocks that are on their way when it is ended in the middle. */
+	if (w->proc)
+		(void)sqfs_block_processor_sync(w->proc);
 	/* The processor goes first: its threads write to inodes and blocks. */
 	for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
 		if (objects[i])
