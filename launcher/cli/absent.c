@@ -26,7 +26,7 @@
 	       "--security uid:N or --add-caps"
 #define LIMITS "limits are those that you start it with: Slurm's, or of 'systemd-run --user --scope'"
 #define ALWAYS "it is always so: leave the option out"
-#define REGISTRY "get the image with another tool, as a SIF file or a directory"
+#define REGISTRY "there is no library service here: 'berth pull' gets docker:// and oras:// images by their names"
 #define CRYPT "this version opens no encrypted image"
 #define RECIPE "this version builds from images, not from definition files"
 #define SIGNED "this version checks no signatures"

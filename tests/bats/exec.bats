@@ -513,14 +513,14 @@ sys.stdout.buffer.write(struct.pack("=14I", 0xde020109, 0, 0, 0, 0, 56, 11, 11, 
 	assert_output "driver libraries are not added"
 	run as_user env APPTAINER_NV=1 berth exec --no-nv "$ROOM_SIF" echo ran
 	assert_success ran
-	run as_user berth build --sandbox dir image
-	assert_failure 1 "no option '--sandbox'"
-	run as_user berth build -Fs dir image
-	assert_failure 1 "no option '-s'"
+	run as_user berth build --update dir image
+	assert_failure 1 "no option '--update'"
+	run as_user berth build -Fu dir image
+	assert_failure 1 "no option '-u'"
 	run as_user berth build --force=yes image dir
 	assert_failure 1 'force takes no argument'
-	run as_user berth pull docker://debian
-	assert_failure 1 "no command 'pull'"
+	run as_user berth search debian
+	assert_failure 1 "no command 'search'"
 	run as_user berth exec --nosuch image true
 	assert_failure 1 "unknown option '--nosuch'"
 }
