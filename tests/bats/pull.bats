@@ -326,7 +326,7 @@ asked() { gets "$BATS_FILE_TMPDIR/plain"; }
 	assert_success
 	refute_output $'[\r\x1b]'
 	rm -rf "$STORE"
-	run as_ada script -qec "timeout 100 berth pull --no-https c.sif docker://$HOST/x/oci:1" /dev/null
+	run as_ada script -qec "TERM=xterm timeout 100 berth pull --no-https c.sif docker://$HOST/x/oci:1" /dev/null
 	assert_success
 	assert_lines 1 "made 'c.sif'"
 	assert_output $'\x1b\\['
