@@ -407,7 +407,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def repo_filesbreak(self, parts):
         """A blob comes 100,000 bytes at a time."""
         if parts[3] == "blobs":
-            self.part(parts, 100000)
+            self.stored_part(parts, 100000)
             self.break_off()
         else:
             self.repo_files(parts)
@@ -416,7 +416,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Of a blob that is no JSON only the first half comes, until there is DIR/go."""
         go = os.path.join(self.where, "go")
         if parts[3] == "blobs" and not os.path.exists(go) and self.stored(parts)[:1] != b"{":
-            rest = self.part(parts, None)
+            rest = self.stored_part(parts, None)
             self.wfile.flush()
             while not os.path.exists(go):
                 time.sleep(0.05)
@@ -433,7 +433,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.repo_files(parts)
 
-    def part(self, parts, n):
+    def stored_part(self, parts, n):
         """The head of an answer and its first 'n' bytes, or half of it; the rest."""
         data = self.stored(parts)
         at = int((self.headers.get("Range") or "bytes=0-")[6:-1])
