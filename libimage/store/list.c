@@ -57,11 +57,11 @@ static int64_t born(int dir_fd, const char *name, const struct stat *st)
 	return st->st_mtim.tv_sec;
 }
 
+typedef int (*one_name)(const struct lister *l, const char *below, int dir_fd, const char *name,
+			const struct stat *st, struct berth_err *err);
+
 /* The files of one directory. */
-static int each_name(const struct lister *l, const char *below,
-		     int (*one)(const struct lister *l, const char *below, int dir_fd, const char *name,
-				const struct stat *st, struct berth_err *err),
-		     struct berth_err *err)
+static int each_name(const struct lister *l, const char *below, one_name one, struct berth_err *err)
 {
 	cleanup_close int dir_fd = -1;
 	cleanup(cleanup_closedir_fn) DIR *d = NULL;
@@ -132,28 +132,30 @@ static int one_blob(const struct lister *l, const char *below, int dir_fd, const
 	return l->each(l->arg, &at, err);
 }
 
-static int one_fan(const struct lister *l, const char *below, int dir_fd, const char *name,
-		   const struct stat *st, struct berth_err *err)
+/* A directory between the store's and its blobs': what is in it goes to 'each'. */
+static int one_dir(const struct lister *l, const char *below, const char *name, const struct stat *st,
+		   one_name each, struct berth_err *err)
 {
 	char dir[STORE_NAME_SIZE];
 
-	(void)dir_fd;
 	if (!S_ISDIR(st->st_mode))
 		return 0;
 	(void)snprintf(dir, sizeof(dir), "%.100s/%.100s", below, name);
-	return each_name(l, dir, one_blob, err);
+	return each_name(l, dir, each, err);
+}
+
+static int one_fan(const struct lister *l, const char *below, int dir_fd, const char *name,
+		   const struct stat *st, struct berth_err *err)
+{
+	(void)dir_fd;
+	return one_dir(l, below, name, st, one_blob, err);
 }
 
 static int one_algorithm(const struct lister *l, const char *below, int dir_fd, const char *name,
 			 const struct stat *st, struct berth_err *err)
 {
-	char dir[STORE_NAME_SIZE];
-
 	(void)dir_fd;
-	if (!S_ISDIR(st->st_mode))
-		return 0;
-	(void)snprintf(dir, sizeof(dir), "%.100s/%.100s", below, name);
-	return each_name(l, dir, one_fan, err);
+	return one_dir(l, below, name, st, one_fan, err);
 }
 
 static int one_image(const struct lister *l, const char *below, int dir_fd, const char *name,

@@ -20,9 +20,9 @@ setup()
 	rooms_load
 	scratch_new
 	chmod 0755 "$SCRATCH"
-	mkdir "$SCRATCH/work" "$SCRATCH/tmp"
-	chown "$CLUSTER_UID" "$SCRATCH/work" "$SCRATCH/tmp"
-	cd "$SCRATCH/work" || return
+	mkdir "$SCRATCH/area" "$SCRATCH/tmp"
+	chown "$CLUSTER_UID" "$SCRATCH/area" "$SCRATCH/tmp"
+	cd "$SCRATCH/area" || return
 	rooms_before
 }
 
@@ -35,11 +35,11 @@ teardown()
 # ada's, here, in a time that does not change
 berth_here()
 {
-	as_user env -C "$SCRATCH/work" TMPDIR="$SCRATCH/tmp" BERTH_CACHEDIR="$SCRATCH/tmp/store" \
+	as_user env -C "$SCRATCH/area" TMPDIR="$SCRATCH/tmp" BERTH_CACHEDIR="$SCRATCH/tmp/store" \
 		SOURCE_DATE_EPOCH=1700000000 berth "$@"
 }
 build() { berth_here -q build "$@"; }
-here() { as_user env -C "$SCRATCH/work" "$@"; }
+here() { as_user env -C "$SCRATCH/area" "$@"; }
 
 # tree DIR: of everything that a directory of a user's can hold.
 tree()
@@ -92,7 +92,7 @@ listing()
 @test "from each form to each other nothing is lost" {
 	local form last=src.dir
 
-	tree "$SCRATCH/work/src.dir"
+	tree "$SCRATCH/area/src.dir"
 	listing src.dir >want
 	build a.sif src.dir
 	for form in b.sqfs c.sif d.tar e.sif oci:f oci-archive:g.tar docker-archive:h.tar i.sif; do
@@ -148,14 +148,14 @@ listing()
 }
 
 @test "the same bytes again, packed or not, from a file or a pipe; and compressed as asked" {
-	tree "$SCRATCH/work/src"
+	tree "$SCRATCH/area/src"
 	build a.sif src
 	build a.tar a.sif
 	gzip -nk a.tar
 	build 1.sif a.tar
 	build 2.sif a.tar.gz
-	as_user env -C "$SCRATCH/work" SOURCE_DATE_EPOCH=1700000000 berth -q build 3.sif - <a.tar.gz
-	as_user env -C "$SCRATCH/work" SOURCE_DATE_EPOCH=1700000000 berth -q import 4.sif <a.tar
+	as_user env -C "$SCRATCH/area" SOURCE_DATE_EPOCH=1700000000 berth -q build 3.sif - <a.tar.gz
+	as_user env -C "$SCRATCH/area" SOURCE_DATE_EPOCH=1700000000 berth -q import 4.sif <a.tar
 	cmp 1.sif 2.sif && cmp 1.sif 3.sif && cmp 1.sif 4.sif
 	build g.sqfs 1.sif --mksquashfs-args '-comp gzip -Xcompression-level 1'
 	unsquashfs -s g.sqfs | grep -q 'Compression gzip'
@@ -167,7 +167,7 @@ listing()
 }
 
 @test "what others write is read, and they read what is written" {
-	tree "$SCRATCH/work/src"
+	tree "$SCRATCH/area/src"
 	build oci:lay:v1 src
 	build docker-archive:d.tar:some/name src
 	skopeo inspect --raw oci:lay:v1 | grep -q image.layer.v1.tar+gzip
@@ -184,13 +184,13 @@ listing()
 		build -F x.sif "$from"
 		berth_here -q export x.sif | tar -t | grep -qx etc/one
 	done
-	as_user env -C "$SCRATCH/work" berth -q build -F y.sif docker-archive:- <d2.tar.gz
+	as_user env -C "$SCRATCH/area" berth -q build -F y.sif docker-archive:- <d2.tar.gz
 	run berth_here build -F x.sif oci:copy:none
 	assert_failure 255 "no image 'none'"
 }
 
 @test "an ext3 image of Singularity 2.x, with and without its launch line; damaged ones leave nothing" {
-	tree "$SCRATCH/work/src"
+	tree "$SCRATCH/area/src"
 	truncate -s 24M plain.img
 	mkfs.ext3 -q -F -d src plain.img
 	{ echo '#!/usr/bin/env run-singularity'; cat plain.img; } >launch.img
@@ -213,7 +213,7 @@ listing()
 }
 
 @test "what is there stays without --force, and is replaced at one go with it" {
-	tree "$SCRATCH/work/src"
+	tree "$SCRATCH/area/src"
 	build a.sif src
 	here mkdir full full/sub empty
 	here sh -c 'echo mine >full/sub/file; chmod 0500 full/sub; ln -s ../src full/out'
@@ -260,7 +260,7 @@ listing()
 	[ -z "$(ls -A outside)" ]
 	[ ! -e "$SCRATCH/outside" ]
 	# set-user-ID bits would be the caller's
-	tree "$SCRATCH/work/src"
+	tree "$SCRATCH/area/src"
 	build -s safe.dir src
 	[ -z "$(find safe.dir -perm /6000 ! -type d)" ]
 }
@@ -268,7 +268,7 @@ listing()
 @test "disk full at each place: an error, and nothing is left" {
 	local kib out
 
-	tree "$SCRATCH/work/src"
+	tree "$SCRATCH/area/src"
 	head -c 300000 /dev/urandom >noise
 	cp noise src/noise
 	build a.tar src
@@ -276,7 +276,7 @@ listing()
 		for kib in 0 4 16 64 500; do
 			[ "$kib" -lt 100 ] || case $out in *.sif | *.sqfs | *.oci | *.lay) continue ;; esac
 			# shellcheck disable=SC2016
-			run as_user env -C "$SCRATCH/work" TMPDIR="$SCRATCH/tmp" \
+			run as_user env -C "$SCRATCH/area" TMPDIR="$SCRATCH/tmp" \
 				sh -c 'trap "" XFSZ; ulimit -f $(($1 * 2)); shift; exec berth -q build $1 a.tar' _ "$kib" "$out"
 			assert_failure 255 'cannot|image'
 			[ -z "$(find . -name 'x.*' -o -name '.berth-*')" ] || fail "$out at $kib KiB: something is left"
@@ -286,7 +286,7 @@ listing()
 }
 
 @test "create, import and export as Singularity 2.x had them" {
-	tree "$SCRATCH/work/src"
+	tree "$SCRATCH/area/src"
 	build a.tar src
 	berth_here -q create d/
 	berth_here -q import d/ a.tar
@@ -360,7 +360,7 @@ listing()
 @test "push and pull: a SIF file by oras://, an image of one layer by docker://" {
 	local reg
 
-	tree "$SCRATCH/work/src"
+	tree "$SCRATCH/area/src"
 	build a.sif src
 	mkdir "$SCRATCH/reg"
 	registry_up "$SCRATCH/reg"
