@@ -30,20 +30,6 @@ teardown()
 	scratch_remove
 }
 
-# image NAME: print a copy of the tiny root with the scripts that standard input has, one behind
-# each line "--- NAME.sh"; links make it cheap.
-image()
-{
-	local root=$SCRATCH/$1
-
-	cp -al "$ROOM_DIR" "$root"
-	rm -rf "$root/.singularity.d"
-	mkdir -p "$root/.singularity.d/env"
-	awk -v d="$root/.singularity.d/env/" '/^--- / { f = d $2; printf "" >f; next } { print >f }'
-	chmod -R a+rX "$root/.singularity.d"
-	echo "$root"
-}
-
 # inside IMAGE [OPTION...]: the variables of a program of IMAGE, sorted, in $output.
 inside()
 {
@@ -124,7 +110,7 @@ shell_does()
 		[ "$status" -eq 2 ] || fail "taken for plain: $(cat "$file.name")"
 		# the same start, and the shell that the image has: a copy of the machine's
 		{ echo '--- 01-start.sh'; printf "PATH=/usr/bin:/bin HOME='/home/x y' ROOT='/a*b'\nexport ROOT\n"
-			echo '--- 02-case.sh'; cat "$file"; } | image "$n" >/dev/null
+			echo '--- 02-case.sh'; cat "$file"; } | room_image "$n" >/dev/null
 		as_user berth exec "$SCRATCH/$n" env -0 2>/dev/null | LC_ALL=C sort -z | grep -azE '^([A-H]|ROOT)=' \
 			>"$SCRATCH/ours" || true
 		shell_does "$file" sh 2>/dev/null | grep -azE '^([A-H]|ROOT)=' >"$SCRATCH/theirs" || true
@@ -138,7 +124,7 @@ shell_does()
 # ---- the scripts of an image ---------------------------------------------------------------
 
 @test "scripts run in the order of their names, and see what those before them set" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 90-b.sh
 		export B="$A-b" ORDER="$ORDER 90"
 		--- 10-a.sh
@@ -160,7 +146,7 @@ shell_does()
 }
 
 @test "the image wins over the host, what the user sets for inside over the image" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-docker2singularity.sh
 		export PATH="/opt/bin:/usr/bin:/bin"
 		export A="${A:-"image"}"
@@ -185,7 +171,7 @@ shell_does()
 }
 
 @test "PATH and LD_LIBRARY_PATH can be replaced and added to" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-docker2singularity.sh
 		export PATH="/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 		--- 99-base.sh
@@ -207,7 +193,7 @@ shell_does()
 }
 
 @test "a program is looked up in the PATH that the scripts left" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 90-environment.sh
 		export PATH=/opt/tool/bin:$PATH
 	EOF
@@ -220,7 +206,7 @@ shell_does()
 }
 
 @test "a SIF file's scripts are run too" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 90-environment.sh
 		export A=plain
 		--- 91-environment.sh
@@ -234,7 +220,7 @@ shell_does()
 }
 
 @test "an image without /.singularity.d: /environment" {
-	IMAGE=$(image a </dev/null)
+	IMAGE=$(room_image a </dev/null)
 	rm -rf "$IMAGE/.singularity.d"
 	printf 'export A=old\n' >"$IMAGE/environment"
 	inside "$IMAGE"
@@ -244,7 +230,7 @@ shell_does()
 }
 
 @test "the shell gets no input, no descriptor, and prints to standard error" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 90-environment.sh
 		echo to stdout
 		read -r A || A=nothing
@@ -262,7 +248,7 @@ shell_does()
 }
 
 @test "an image without a shell: plain scripts do, others are warned of" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-a.sh
 		export A="plain ${X:-"too"}"
 		--- 20-b.sh
@@ -280,7 +266,7 @@ shell_does()
 }
 
 @test "scripts that end their shell are warned of, and the plain ones count" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-a.sh
 		export A=plain
 		--- 20-b.sh
@@ -298,7 +284,7 @@ shell_does()
 }
 
 @test "scripts that do not end are ended, with their children" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-a.sh
 		sleep 1000 & exec sleep 1000
 	EOF
@@ -311,7 +297,7 @@ shell_does()
 }
 
 @test "a signal while the scripts run ends them and berth" {
-	IMAGE=$(image a </dev/null)
+	IMAGE=$(room_image a </dev/null)
 	printf 'touch %s/runs\nsleep 1000\n' "$SCRATCH" >"$IMAGE/.singularity.d/env/10-a.sh"
 	# shellcheck disable=SC2016
 	run as_user bash -c 'cd "$2" && { berth exec "$1" true & pid=$!
@@ -321,7 +307,7 @@ shell_does()
 }
 
 @test "nothing of the shell is left in the program: children, signals, descriptors" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-a.sh
 		export A=$(echo 1)
 	EOF
@@ -339,7 +325,7 @@ shell_does()
 # ---- the user's variables ------------------------------------------------------------------
 
 @test "values of the user's see the image's variables; commands in them are not run" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-a.sh
 		export A=image
 	EOF
@@ -394,7 +380,7 @@ shell_does()
 # ---- what programs can know ----------------------------------------------------------------
 
 @test "the image, the command and the binds are told" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-a.sh
 		export A="$APPTAINER_NAME $SINGULARITY_CONTAINER"
 	EOF
@@ -430,7 +416,7 @@ shell_does()
 }
 
 @test "the prompt is the image's, else Berth's, in a bash that reads other files too" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 90-a.sh
 		export PS1="it's \w> "
 	EOF
@@ -483,7 +469,7 @@ runs() { run as_user berth run "${OPTIONS[@]}" "$IMAGE" "$@"; }
 @test "run starts the program of an OCI image, with its arguments or the user's" {
 	local OPTIONS=()
 
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 10-docker2singularity.sh
 		export WHO="${WHO:-"image"}"
 	EOF
@@ -508,7 +494,7 @@ runs() { run as_user berth run "${OPTIONS[@]}" "$IMAGE" "$@"; }
 @test "run of an image without a runscript: /singularity, else a shell, and a note" {
 	local OPTIONS=()
 
-	IMAGE=$(image a </dev/null)
+	IMAGE=$(room_image a </dev/null)
 	runs -c 'echo "shell $1"' sh x
 	assert_success
 	assert_output '^shell x$'
@@ -520,7 +506,7 @@ runs() { run as_user berth run "${OPTIONS[@]}" "$IMAGE" "$@"; }
 }
 
 @test "test runs the image's test; where there is none, a note says so" {
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 90-a.sh
 		export A=set
 	EOF
@@ -539,7 +525,7 @@ runs() { run as_user berth run "${OPTIONS[@]}" "$IMAGE" "$@"; }
 @test "--app: variables, runscript and test of a SCIF app" {
 	local OPTIONS=(--app foo) app
 
-	IMAGE=$(image a <<-'EOF'
+	IMAGE=$(room_image a <<-'EOF'
 		--- 94-appsbase.sh
 		SCIF_APPROOT_foo=/scif/apps/foo
 		export SCIF_APPROOT_foo

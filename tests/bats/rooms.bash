@@ -123,3 +123,17 @@ mounts_fine()
 		index($5, dir) != 1' <<<"$output")
 	[ -z "$odd" ] || fail "a mount that is not of the view: $odd"
 }
+
+# room_image NAME: print a copy of the tiny root with the scripts that standard input has, one behind
+# each line "--- NAME.sh"; links make it cheap.
+room_image()
+{
+	local root=$SCRATCH/$1
+
+	cp -al "$ROOM_DIR" "$root"
+	rm -rf "$root/.singularity.d"
+	mkdir -p "$root/.singularity.d/env"
+	awk -v d="$root/.singularity.d/env/" '/^--- / { f = d $2; printf "" >f; next } { print >f }'
+	chmod -R a+rX "$root/.singularity.d"
+	echo "$root"
+}

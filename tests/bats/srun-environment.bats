@@ -24,20 +24,6 @@ teardown()
 	scratch_remove
 }
 
-# image NAME: print a copy of the tiny root with the scripts that standard input has, one behind
-# each line "--- NAME.sh"; links make it cheap.
-image()
-{
-	local root=$SCRATCH/$1
-
-	cp -al "$ROOM_DIR" "$root"
-	rm -rf "$root/.singularity.d"
-	mkdir -p "$root/.singularity.d/env"
-	awk -v d="$root/.singularity.d/env/" '/^--- / { f = d $2; printf "" >f; next } { print >f }'
-	chmod -R a+rX "$root/.singularity.d"
-	echo "$root"
-}
-
 # What Slurm adds to each task; and the limits of srun's shell, where it stood last, are no matter.
 no_slurm() { grep -vE '^(SLURM|SRUN|PMI|TMPDIR=|HOSTNAME=|PWD=|OLDPWD=|_=|SHLVL=)' | sort; }
 
@@ -58,7 +44,7 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 @test "plain scripts: the same variables as without Slurm" {
 	local root
 
-	root=$(image plain <<-'END'
+	root=$(room_image plain <<-'END'
 		--- 10-docker.sh
 		export PATH="/opt/app/bin:/usr/bin"
 		export APP_HOME="/opt/app"
@@ -89,7 +75,7 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 @test "scripts that need a shell get the image's, in every task" {
 	local root
 
-	root=$(image shell <<-'END'
+	root=$(room_image shell <<-'END'
 		--- 90-environment.sh
 		for i in 1 2 3; do LIST="$LIST$i"; done
 		export LIST FROM=$(echo shell)
@@ -107,7 +93,7 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 @test "a program is looked up in the PATH that the scripts left" {
 	local root
 
-	root=$(image path <<-'END'
+	root=$(room_image path <<-'END'
 		--- 90-environment.sh
 		export PATH=/opt/own:/bin
 		END
@@ -136,7 +122,7 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 @test "what there is to say about an image is said once a node" {
 	local root
 
-	root=$(image ends <<-'END'
+	root=$(room_image ends <<-'END'
 		--- 10-first.sh
 		export FIRST=1
 		--- 90-environment.sh
@@ -153,7 +139,7 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 @test "a script that does not end: the step's error, within the time, and nothing is left" {
 	local root
 
-	root=$(image loop <<-'END'
+	root=$(room_image loop <<-'END'
 		--- 90-environment.sh
 		sleep 1000 &
 		while :; do sleep 1; done
@@ -169,7 +155,7 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 @test "a script that leaves processes and writes 10 MB: the step's, and the node goes on" {
 	local root
 
-	root=$(image noisy <<-'END'
+	root=$(room_image noisy <<-'END'
 		--- 90-environment.sh
 		setsid sleep 1000 &
 		setsid sh -c 'trap "" TERM HUP; sleep 1000' &
@@ -189,7 +175,7 @@ has() { grep -qxF -- "$1" <<<"$output" || fail "not there: $1"; }
 @test "the scripts run as the user, in the task's cgroup, without a right" {
 	local root
 
-	root=$(image who <<-'END'
+	root=$(room_image who <<-'END'
 		--- 90-environment.sh
 		WHO=$(id -u) && export WHO
 		CAPS=$(grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status | tr -d '\t\n') && export CAPS
